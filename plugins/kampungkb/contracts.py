@@ -1,0 +1,110 @@
+"""Data contracts: what a source must look like, read from `include/contracts/<source>.yaml` (ODCS v3).
+
+Every reader, staging statement and drift report takes column names, kinds and codes from here, never from code.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from kampungkb.errors import ConfigurationError
+from kampungkb.settings import INCLUDE
+
+Kind = Literal["identity", "text", "date", "timestamp", "code", "integer", "label"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Column(_Frozen):
+    """One column of a source table.
+
+    `kind` says how its text is read: an identity number of `digits` digits, a date, a timestamp, a whole number,
+    a `code` (whole number, or one of the labels listed with it), a `label` (one of the keys of `codes`, as
+    written) or text. `needed` columns must be there, others may be absent.
+    """
+
+    name: str
+    kind: Kind
+    needed: bool
+    description: str
+    classification: str
+    digits: int | None = None
+    codes: dict[int | str, tuple[str, ...]] | None = None
+
+
+class Table(_Frozen):
+    """One sheet, database table or list of a source; the order of `columns` is the contract's order."""
+
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Column names in the contract's order."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Names of the columns without which the table cannot be used."""
+        return tuple(column.name for column in self.columns if column.needed)
+
+    def of_kind(self, *kinds: Kind) -> tuple[Column, ...]:
+        """The columns of the given kinds, in the contract's order."""
+        return tuple(column for column in self.columns if column.kind in kinds)
+
+
+class Contract(_Frozen):
+    """The contract of one source. `version` is stored with every snapshot made under it."""
+
+    source: str
+    version: str
+    tables: tuple[Table, ...]
+
+    def table(self, name: str) -> Table:
+        """The table of that name, whatever its case; raises :class:`KeyError` where there is none."""
+        for table in self.tables:
+            if table.name.lower() == name.lower():
+                return table
+        raise KeyError(name)
+
+
+def _column(declared: dict[str, Any]) -> Column:
+    own = {entry["property"]: entry["value"] for entry in declared["customProperties"]}
+    return Column(
+        name=declared["name"],
+        kind=own["kind"],
+        needed=own["presence"] == "needed",
+        description=declared["description"],
+        classification=declared["classification"],
+        digits=own.get("digits"),
+        codes=own.get("codes"),
+    )
+
+
+def read_contract(path: Path) -> Contract:
+    """Read one contract file; raises :class:`ConfigurationError` that names the file and the fault."""
+    try:
+        declared = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tables = tuple(
+            Table(
+                name=table["name"],
+                description=table["description"],
+                columns=tuple(_column(column) for column in table["properties"]),
+            )
+            for table in declared["schema"]
+        )
+        return Contract(source=declared["id"], version=declared["version"], tables=tables)
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValidationError) as fault:
+        raise ConfigurationError(f"The data contract {path.name} cannot be used: {fault!r}. Correct the file.") from None
+
+
+@cache
+def contract(source: str) -> Contract:
+    """The contract of a source (`family_survey`, `civil_registry`, `health_insurance`)."""
+    return read_contract(INCLUDE / "contracts" / f"{source}.yaml")

@@ -1,0 +1,1 @@
+"""Engines that run the transform SQL: DuckDB in process (the default)."""

@@ -1,0 +1,40 @@
+"""The DuckDB engine: one in-memory connection a step, bounded memory, SQL from `include/sql/transform`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
+
+import duckdb
+
+from kampungkb.lake import private_folder
+from kampungkb.pseudonym import duckdb_macro
+from kampungkb.run import Run
+from kampungkb.settings import INCLUDE
+
+
+@contextmanager
+def connect(run: Run) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB connection bounded by `KAMPUNGKB_MEMORY`, with the macro `pseudonym(kind, value)`.
+
+    The database is a file in a private folder that is removed at the end, so that large steps spill to disk.
+    """
+    settings = run.settings
+    scratch = private_folder(settings.root / "tmp")
+    with TemporaryDirectory(prefix="duckdb-", dir=scratch) as folder:
+        connection = duckdb.connect(f"{folder}/work.duckdb")
+        try:
+            connection.execute(f"set memory_limit = '{settings.memory}'")
+            connection.execute(f"set threads = {settings.threads}")
+            connection.execute(f"set temp_directory = '{folder}'")
+            connection.execute("set TimeZone = 'Asia/Jakarta'")
+            connection.execute("set preserve_insertion_order = false")
+            connection.execute("set enable_progress_bar = false")
+            connection.execute(duckdb_macro(run.pseudonym_key))
+            yield connection
+        finally:
+            connection.close()
+
+
+def sql_text(name: str) -> str:
+    """The text of `include/sql/transform/<name>.sql`: one statement, in DuckDB's dialect."""
+    return (INCLUDE / "sql" / "transform" / f"{name}.sql").read_text(encoding="utf-8")

@@ -1,0 +1,33 @@
+"""Expected faults. A message says what happened, where, and what to do next; it never holds personal data."""
+
+
+class KampungkbError(Exception):
+    """An expected fault: its message is meant for the person who runs the load, no traceback needed."""
+
+
+class ConfigurationError(KampungkbError):
+    """A setting, connection, contract, reference or methodology file is missing or wrong."""
+
+
+class ContractError(KampungkbError):
+    """A source has another shape than its contract (a table or needed column is missing): the run fails."""
+
+
+class SourceRefused(KampungkbError):
+    """A source refuses our credentials or signature: the run fails."""
+
+
+class SourceUnavailable(KampungkbError):
+    """A source cannot be reached or answers with faults: its last good snapshot may stand in."""
+
+
+class ReconciliationError(KampungkbError):
+    """Counts that must agree do not: the run fails before anything is published."""
+
+
+class WarehouseError(KampungkbError):
+    """The warehouse cannot be reached, started, migrated or written."""
+
+
+class AuditError(KampungkbError):
+    """The audit suites found the staged tables wrong: nothing is published."""

@@ -1,0 +1,66 @@
+"""What passes from step to step: paths and counts, never rows. Every reference survives JSON (XCom)."""
+
+from datetime import date
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Ref(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Snapshot(_Ref):
+    """A landed snapshot of one source. `stale` says that an older one stands in, `reason` why.
+
+    `read` counts landed rows by table; `parsed` counts the workbooks read anew (0 for other sources).
+    """
+
+    source: str
+    path: Path
+    snapshot_id: str
+    as_of: date
+    read: dict[str, int]
+    parsed: int = 0
+    replayed: bool = False
+    stale: bool = False
+    reason: str | None = None
+
+
+class Validated(_Ref):
+    """One validated source: read = accepted + rejected for each table; `nulled` counts values."""
+
+    source: str
+    path: Path
+    read: dict[str, int]
+    accepted: dict[str, int]
+    rejected: dict[str, int]
+    nulled: dict[str, int]
+    files_rejected: int = 0
+    stale: bool = False
+    reason: str | None = None
+
+
+class Linked(_Ref):
+    """The crosswalk of a run: person records by source, and those linked to a record of another source."""
+
+    path: Path
+    records: dict[str, int]
+    linked: dict[str, int]
+    persons: int
+
+
+class Scored(_Ref):
+    """Scored families: `rows` is families × bases."""
+
+    path: Path
+    families: int
+    rows: int
+
+
+class Published(_Ref):
+    """What a publication changed: rows inserted, updated and deleted by table, and whether marts moved."""
+
+    as_of: date
+    latest: bool
+    changed: dict[str, int]

@@ -1,0 +1,57 @@
+"""Settings from the environment (`KAMPUNGKB_*`), checked once, with the folders that follow from them."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from kampungkb.errors import ConfigurationError
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+INCLUDE = PROJECT_ROOT / "include"
+EXPECTATIONS = PROJECT_ROOT / "expectations"
+
+
+class Settings(BaseSettings):
+    """What the environment says; an unknown value is an error, not a default.
+
+    `home` holds the lake, the embedded database, the sample and the reports. `memory` (such as `2GiB`) and
+    `threads` bound the DuckDB engine.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="KAMPUNGKB_", frozen=True)
+
+    home: Path = Field(default=PROJECT_ROOT / "var")
+    pseudonym_key: SecretStr | None = None
+    engine: Literal["duckdb", "spark"] = "duckdb"
+    allow_sample: bool = False
+    memory: str = Field(default="1536MiB", pattern=r"^\d+(\.\d+)?\s*([KMGT]i?B)$")
+    threads: int = Field(default=2, ge=1)
+
+    @property
+    def root(self) -> Path:
+        """`home` as an absolute path."""
+        return self.home.expanduser().resolve()
+
+    @property
+    def lake(self) -> Path:
+        """Landing, accepted, persons and scores; personal data, owner-only."""
+        return self.root / "lake"
+
+    def reference(self, name: str) -> Path:
+        """A reference file: the one under `<home>/reference` where it exists, else the project's own."""
+        own = self.root / "reference" / name
+        return own if own.exists() else INCLUDE / "reference" / name
+
+
+def load_settings() -> Settings:
+    """Read the environment; raise :class:`ConfigurationError` naming each wrong variable (never its value)."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"KAMPUNGKB_{'_'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
+            for fault in error.errors(include_input=False)
+        )
+        raise ConfigurationError(f"The environment holds a wrong setting. Correct it and start again: {wrong}") from None
