@@ -101,7 +101,9 @@ def read_contract(path: Path) -> Contract:
         )
         return Contract(source=declared["id"], version=declared["version"], tables=tables)
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValidationError) as fault:
-        raise ConfigurationError(f"The data contract {path.name} cannot be used: {fault!r}. Correct the file.") from None
+        raise ConfigurationError(
+            f"The data contract {path.name} cannot be used: {fault!r}. Correct the file."
+        ) from None
 
 
 @cache

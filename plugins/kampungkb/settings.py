@@ -54,4 +54,6 @@ def load_settings() -> Settings:
             f"KAMPUNGKB_{'_'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
             for fault in error.errors(include_input=False)
         )
-        raise ConfigurationError(f"The environment holds a wrong setting. Correct it and start again: {wrong}") from None
+        raise ConfigurationError(
+            f"The environment holds a wrong setting. Correct it and start again: {wrong}"
+        ) from None

@@ -1,0 +1,88 @@
+# The front door. `make help` lists what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+export UV_LINK_MODE ?= copy
+
+# AS_OF=YYYY-MM-DD loads that date, JOBS=N runs the tests in N processes, SIZES="32000 58000" are bench's families.
+AS_OF ?=
+JOBS ?= auto
+SIZES ?= 32000 58000
+
+.PHONY: help setup run up test test-services bench lint lint-python lint-types lint-sql format lock clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## create .venv with everything the project needs (nothing to do where it is up to date)
+
+run: $(INSTALLED) ## load once, end to end, through Airflow: the sample, or the sources your AIRFLOW_CONN_… name
+	@$(BIN)/kampungkb run $(if $(AS_OF),--as-of $(AS_OF))
+
+up: $(INSTALLED) ## Airflow's UI and scheduler and the sample sources on this machine, until Ctrl-C
+	@$(BIN)/kampungkb up
+
+test: $(INSTALLED) ## all tests; those that need a database server skip where there is none
+	$(BIN)/pytest -n $(JOBS) --maxprocesses 4 --dist loadfile
+
+test-services: $(INSTALLED) ## the tests on PostgreSQL and MariaDB servers; fails where a server is absent
+	KAMPUNGKB_TEST_SERVICES=required $(BIN)/pytest -m services
+
+bench: $(INSTALLED) ## measure whole nightly loads at SIZES families, report under var/bench
+	$(BIN)/python benchmarks/nightly.py $(SIZES)
+
+lint: lint-python lint-types lint-sql ## ruff, mypy --strict and sqlfluff
+
+lint-python: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+lint-types: $(INSTALLED)
+	$(BIN)/mypy
+
+lint-sql: $(INSTALLED)
+	$(BIN)/sqlfluff lint --disable-progress-bar include/sql
+
+format: $(INSTALLED) ## let ruff and sqlfluff rewrite what they can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/sqlfluff fix --disable-progress-bar --quiet include/sql
+
+# The lock holds versions and hashes for Python 3.11 to 3.13 and no address: where packages come from is the
+# user's own configuration of pip or uv.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header --custom-compile-command "make lock"
+
+lock: $(INSTALLED) ## resolve requirements/*.txt anew from pyproject.toml (UPGRADE=--upgrade takes newer versions)
+	$(LOCK) $(UPGRADE) requirements/bootstrap.in -o requirements/bootstrap.txt
+	$(LOCK) $(UPGRADE) pyproject.toml --extra dev --extra spark -o requirements/all.tmp
+	$(LOCK) -c requirements/all.tmp pyproject.toml -o requirements/run.txt
+	$(LOCK) -c requirements/all.tmp pyproject.toml --extra dev -o requirements/dev.txt
+	$(LOCK) -c requirements/all.tmp pyproject.toml --extra spark -o requirements/spark.txt
+	rm requirements/all.tmp
+
+clean: ## remove the environment and the tools' caches; var/ stays
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	find plugins dags tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+# pip installs uv, uv the rest: both by hash. uv does not read pip's configuration, so the index is handed over;
+# where uv cannot reach what pip can (a proxy, a certificate, a local folder), pip does the work.
+$(INSTALLED): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
+	@python=$$(for candidate in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+	    $$candidate -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	      && echo $$candidate && break; done || true); \
+	if [ -z "$$python" ]; then echo "Python 3.11, 3.12 or 3.13 is needed: make setup PYTHON=/path/to/python3" >&2; exit 1; fi; \
+	[ -x $(BIN)/python ] || $$python -m venv .venv || { \
+	    echo "$$python cannot create environments (on Debian: apt-get install python3-venv)." >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@index=$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$${PIP_INDEX_URL:-$$($(BIN)/pip config get global.index-url 2>/dev/null || true)}}}; \
+	[ -z "$$index" ] || export UV_DEFAULT_INDEX="$$index"; \
+	export VIRTUAL_ENV=$(CURDIR)/.venv; \
+	$(BIN)/uv pip install --require-hashes -r requirements/dev.txt \
+	  || $(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation -e .
+	@touch $@
