@@ -6,7 +6,6 @@ SHELL := /bin/bash
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-export UV_LINK_MODE ?= copy
 
 # AS_OF=YYYY-MM-DD loads that date, JOBS=N runs the tests in N processes, SIZES="32000 58000" are bench's families.
 AS_OF ?=
@@ -55,15 +54,13 @@ format: $(INSTALLED) ## let ruff and sqlfluff rewrite what they can
 # The lock holds versions and hashes for Python 3.11 to 3.13 and no address: where packages come from is the
 # user's own configuration of pip or uv.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --no-header --custom-compile-command "make lock"
+	--no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
 lock: $(INSTALLED) ## resolve requirements/*.txt anew from pyproject.toml (UPGRADE=--upgrade takes newer versions)
 	$(LOCK) $(UPGRADE) requirements/bootstrap.in -o requirements/bootstrap.txt
-	$(LOCK) $(UPGRADE) pyproject.toml --extra dev --extra spark -o requirements/all.tmp
-	$(LOCK) -c requirements/all.tmp pyproject.toml -o requirements/run.txt
-	$(LOCK) -c requirements/all.tmp pyproject.toml --extra dev -o requirements/dev.txt
-	$(LOCK) -c requirements/all.tmp pyproject.toml --extra spark -o requirements/spark.txt
-	rm requirements/all.tmp
+	$(LOCK) $(UPGRADE) pyproject.toml -o requirements/run.txt
+	$(LOCK) $(UPGRADE) pyproject.toml --extra dev -c requirements/run.txt -o requirements/dev.txt
+	$(LOCK) $(UPGRADE) pyproject.toml --extra spark -c requirements/run.txt -o requirements/spark.txt
 
 clean: ## remove the environment and the tools' caches; var/ stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
