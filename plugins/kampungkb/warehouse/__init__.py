@@ -1,0 +1,1 @@
+"""The warehouse: PostgreSQL, configured or embedded; models, migrations, audit and publication."""
