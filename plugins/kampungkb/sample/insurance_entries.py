@@ -1,0 +1,110 @@
+"""The entries that the insurance server offers: kept as Arrow, found by regency and date, rendered page by page."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from kampungkb.errors import ConfigurationError
+
+REGENCY = "kodeKabupaten"
+_Render = Callable[[NDArray[np.int64]], list[dict[str, Any]]]
+
+
+def nested(flat: dict[str, Any]) -> dict[str, Any]:
+    """An entry with dotted names as the API nests it; the regency the office filters by is not part of it.
+
+    >>> nested({"noKartu": "1", "hakKelas.kode": "3", "kodeKabupaten": "2104"})
+    {'noKartu': '1', 'hakKelas': {'kode': '3'}}
+    """
+    entry: dict[str, Any] = {}
+    for name, value in flat.items():
+        if name == REGENCY:
+            continue
+        outer, _, inner = name.partition(".")
+        if inner:
+            entry.setdefault(outer, {})[inner] = value
+        else:
+            entry[name] = value
+    return entry
+
+
+def _instant(text: Any) -> float:
+    """Seconds since 1970; infinite for what is no instant, so that no incremental request misses the entry."""
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (TypeError, ValueError):
+        return float("inf")
+
+
+def _regency(declared: Any, village: Any) -> str:
+    """Four digits, or empty where nothing tells: such an entry is offered to every regency."""
+    if declared is not None:
+        return str(declared)
+    return village[:4] if isinstance(village, str) and village[:4].isdigit() else ""
+
+
+class Entries:
+    """Entries in their order. `select` gives the positions a request asks for, `render` their JSON objects."""
+
+    def __init__(self, render: _Render, regencies: list[str], updated: list[float]) -> None:
+        self.render = render
+        self._regencies = np.array(regencies, dtype="U4")
+        self._updated = np.array(updated, dtype=np.float64)
+        self.select = lru_cache(maxsize=16)(self._select)
+
+    def _select(self, regency: str, since: float | None) -> NDArray[np.int64]:
+        wanted = (self._regencies == regency) | (self._regencies == "")
+        if since is not None:
+            wanted &= self._updated >= since
+        return np.flatnonzero(wanted).astype(np.int64)
+
+
+def _from_parquet(path: Path) -> Entries:
+    table = pq.read_table(path)
+    names = set(table.column_names)
+    villages = table["kodeDesa"].to_pylist()
+    declared = table[REGENCY].to_pylist() if REGENCY in names else [None] * len(villages)
+
+    def render(positions: NDArray[np.int64]) -> list[dict[str, Any]]:
+        if not len(positions):
+            return []
+        return [nested(row) for row in table.take(pa.array(positions)).to_pylist()]
+
+    return Entries(
+        render,
+        [_regency(known, village) for known, village in zip(declared, villages, strict=True)],
+        [_instant(text) for text in table["updatedAt"].to_pylist()],
+    )
+
+
+def _from_json_lines(path: Path) -> Entries:
+    with path.open(encoding="utf-8") as lines:
+        entries = [json.loads(line) for line in lines if line.strip()]
+    return Entries(
+        lambda positions: [nested(entries[place]) for place in positions],
+        [_regency(entry.get(REGENCY), entry.get("kodeDesa")) for entry in entries],
+        [_instant(entry.get("updatedAt")) for entry in entries],
+    )
+
+
+def read_entries(path: Path) -> Entries:
+    """Read entries from Parquet (dotted column names) or from JSON lines (`.jsonl`, nested as the API answers).
+
+    Raises :class:`ConfigurationError` where the file is missing or is neither.
+    """
+    reader = _from_json_lines if path.suffix == ".jsonl" else _from_parquet
+    try:
+        return reader(path)
+    except (OSError, pa.ArrowInvalid, KeyError, ValueError):
+        raise ConfigurationError(
+            f"The entries of the insurance server cannot be read from {path.name}: "
+            "give a Parquet file with the columns of the contract, or JSON lines (.jsonl)."
+        ) from None
