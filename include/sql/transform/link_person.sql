@@ -1,0 +1,41 @@
+-- Purpose: person_link, the crosswalk from source records to persons.
+-- Grain: one row per accepted person record.
+-- Keys: (source, source_key).
+-- match_rule is the first rule, in the order of the rules, that joins the record to another one, else single;
+-- linked_since is the date since which the record has carried its key.
+with first_rule as (
+    select
+        record_id,
+        min(rule) as rule
+    from shared
+    group by record_id
+),
+
+record_match as (
+    select
+        shared.record_id,
+        link_rule.name as match_rule,
+        max(shared.probability) as match_probability
+    from shared
+    inner join first_rule on shared.record_id = first_rule.record_id and shared.rule = first_rule.rule
+    inner join link_rule on shared.rule = link_rule.rule
+    group by shared.record_id, link_rule.name
+)
+
+select
+    person_record.source,
+    person_record.source_key,
+    label_key.person_key,
+    coalesce(record_match.match_rule, 'single') as match_rule,
+    record_match.match_probability,
+    case
+        when previous.person_key = label_key.person_key then previous.linked_since
+        else cast($as_of as date) -- noqa: RF02
+    end as linked_since
+from person_record
+inner join record_label on person_record.record_id = record_label.record_id
+inner join label_key on record_label.label = label_key.label
+left join record_match on person_record.record_id = record_match.record_id
+left join previous
+    on person_record.source = previous.source and person_record.source_key = previous.source_key
+order by person_record.source, person_record.source_key

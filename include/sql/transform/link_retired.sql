@@ -1,0 +1,19 @@
+-- Purpose: records of earlier crosswalks that stand in no source tonight. One that returns takes its key back,
+-- unless somebody still carries it or took it meanwhile: then only the fact that it was known is kept.
+-- Grain: one row per vanished person record.
+-- Keys: (source, source_key).
+with used as (
+    select distinct person_key from person_link
+)
+
+select
+    previous.source,
+    previous.source_key,
+    case when used.person_key is null then previous.person_key end as person_key,
+    previous.linked_since
+from previous
+left join person_record
+    on previous.source = person_record.source and previous.source_key = person_record.source_key
+left join used on previous.person_key = used.person_key
+where person_record.record_id is null
+order by previous.source, previous.source_key

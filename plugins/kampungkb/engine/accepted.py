@@ -1,0 +1,38 @@
+"""Accepted tables on a DuckDB connection, under their contract names, whether their source is present or not."""
+
+from collections.abc import Sequence
+
+from duckdb import DuckDBPyConnection
+
+from kampungkb.connections import CIVIL_REGISTRY, HEALTH_INSURANCE
+from kampungkb.contracts import Table, contract
+from kampungkb.refs import Validated
+from kampungkb.run import FAMILY_SURVEY
+
+SOURCE_OF_PERSONS = {"anggota": FAMILY_SURVEY, "biodata_wni": CIVIL_REGISTRY, "peserta": HEALTH_INSURANCE}
+"""The tables that hold persons."""
+
+SOURCE_OF_TABLE = {**SOURCE_OF_PERSONS, "keluarga": FAMILY_SURVEY, "data_keluarga": CIVIL_REGISTRY}
+
+_SQL_TYPE = {"code": "integer", "integer": "integer", "date": "date", "timestamp": "timestamptz"}
+
+
+def _empty(table: Table) -> str:
+    columns = [f'"{column.name}" {_SQL_TYPE.get(column.kind, "varchar")}' for column in table.columns]
+    doubtful = [f'"{column.name}__doubtful" boolean' for column in table.of_kind("identity")]
+    return ", ".join([*columns, *doubtful, "source_key varchar", "village_code varchar"])
+
+
+def attach(connection: DuckDBPyConnection, validated: Sequence[Validated], *names: str) -> None:
+    """Make the accepted tables `names` visible on the connection.
+
+    A table of a present source is a view over its Parquet file; one of an absent source is empty, with the types
+    of its contract, so that a statement over all sources reads the same without it.
+    """
+    present = {reference.source: reference for reference in validated}
+    for name in names:
+        source = SOURCE_OF_TABLE[name]
+        if source in present:
+            connection.read_parquet(str(present[source].path / f"{name}.parquet")).create_view(name)
+        else:
+            connection.execute(f"create table {name} ({_empty(contract(source).table(name))})")

@@ -1,0 +1,73 @@
+"""The crosswalk: person keys that last. Each night's keys come from the latest crosswalk before it.
+
+- A person whose records carried a key keeps it, whatever records join or leave.
+- A merge keeps the older key, a split leaves the key with one part (`link_award.sql`); the others get new ones.
+- A record that vanished is remembered in `retired_link.parquet` and takes its key back when it returns, provided
+  that nobody carried the key in between. No key ever stands for another person.
+"""
+
+from datetime import date
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+
+from kampungkb import lake
+from kampungkb.engine.duckdb import sql_text
+from kampungkb.settings import Settings
+
+PERSON_LINK = "person_link.parquet"
+RETIRED_LINK = "retired_link.parquet"
+FAMILY_LINK = "family_link.parquet"
+
+_PREVIOUS = """
+create table previous (source varchar, source_key varchar, person_key varchar, linked_since date, came_back boolean)
+"""
+
+
+def latest_before(settings: Settings, as_of: date) -> Path | None:
+    """The folder of the latest crosswalk strictly before `as_of`; None on the first night."""
+    folders = lake.persons(settings, as_of).parent.glob("????-??-??")
+    earlier = [folder for folder in folders if folder.name < as_of.isoformat() and (folder / PERSON_LINK).exists()]
+    return max(earlier, default=None)
+
+
+def read_previous(connection: DuckDBPyConnection, folder: Path | None) -> None:
+    """Make `previous`: the last known key of every record of an earlier night; empty where `folder` is None."""
+    connection.execute(_PREVIOUS)
+    if folder is None:
+        return
+    for file, came_back in ((folder / PERSON_LINK, False), (folder / RETIRED_LINK, True)):
+        if file.exists():
+            connection.execute(
+                "insert into previous select source, source_key, person_key, linked_since, ? from read_parquet(?)",
+                [came_back, str(file)],
+            )
+
+
+def assign_keys(connection: DuckDBPyConnection, as_of: date) -> None:
+    """From `record_label`, `person_record` and `previous` make `label_key` (`label, person_key`).
+
+    Rounds of awards until no person still asks for a key that is free: as many as the most keys one person claims.
+    """
+    connection.execute(f"create table claim as {sql_text('link_claim')}")
+    connection.execute("create table award (label bigint, person_key varchar)")
+    while connection.execute("select 1 from claim limit 1").fetchone():
+        connection.execute(f"insert into award {sql_text('link_award')}")
+        connection.execute("delete from claim where label in (select label from award)")
+        connection.execute("delete from claim where person_key in (select person_key from award)")
+    connection.execute(f"create table label_key as {sql_text('link_person_key')}", {"as_of": as_of})
+
+
+def write_crosswalk(connection: DuckDBPyConnection, as_of: date, folder: Path) -> None:
+    """Make `person_link` and write the three files of the crosswalk into `folder`."""
+    connection.execute(f"create table person_link as {sql_text('link_person')}", {"as_of": as_of})
+    for query, name in (
+        ("from person_link", PERSON_LINK),
+        (sql_text("link_retired"), RETIRED_LINK),
+        (sql_text("link_family"), FAMILY_LINK),
+    ):
+        connection.execute(f"copy ({query}) to '{_quoted(folder / name)}' (format parquet, compression zstd)")
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

@@ -1,0 +1,76 @@
+"""The link step."""
+
+import logging
+import time
+from collections.abc import Sequence
+
+from duckdb import DuckDBPyConnection
+
+from kampungkb import lake
+from kampungkb.engine.accepted import SOURCE_OF_PERSONS, attach
+from kampungkb.engine.duckdb import connect, sql_text
+from kampungkb.errors import ReconciliationError
+from kampungkb.linkage.clusters import label_records
+from kampungkb.linkage.crosswalk import assign_keys, latest_before, read_previous, write_crosswalk
+from kampungkb.linkage.rules import find_groups
+from kampungkb.refs import Linked, Validated
+from kampungkb.run import Run
+
+log = logging.getLogger(__name__)
+
+
+def link(run: Run, validated: Sequence[Validated]) -> Linked:
+    """Link the accepted person records of all present sources and write the crosswalk of the run's date.
+
+    Reads the accepted Parquet files and the latest crosswalk strictly before `run.as_of`; writes
+    `lake/persons/<as_of>/person_link.parquet`, `family_link.parquet` and `retired_link.parquet`. The same inputs give
+    the same rows. Raises :class:`~kampungkb.errors.ReconciliationError` where a record was lost or doubled.
+    """
+    started = time.monotonic()
+    target = lake.persons(run.settings, run.as_of)
+    with connect(run) as connection, lake.replacing(target) as folder:
+        attach(connection, validated, "keluarga", *SOURCE_OF_PERSONS)
+        connection.execute(f"create table person_record as {sql_text('link_records')}")
+        find_groups(connection)
+        rounds = label_records(connection)
+        read_previous(connection, latest_before(run.settings, run.as_of))
+        assign_keys(connection, run.as_of)
+        write_crosswalk(connection, run.as_of, folder)
+        linked = _reference(connection, run, validated)
+    log.info(
+        "linked %s person records to %s persons in %s rounds, %.1f s",
+        sum(linked.records.values()),
+        linked.persons,
+        rounds,
+        time.monotonic() - started,
+    )
+    return linked
+
+
+def _reference(connection: DuckDBPyConnection, run: Run, validated: Sequence[Validated]) -> Linked:
+    counted = {
+        source: (records, linked) for source, records, linked in connection.execute(sql_text("link_count")).fetchall()
+    }
+    records = {reference.source: counted.get(reference.source, (0, 0))[0] for reference in validated}
+    _reconcile(records, validated)
+    persons = connection.execute("select count(distinct person_key) from person_link").fetchone()
+    return Linked(
+        path=lake.persons(run.settings, run.as_of),
+        records=records,
+        linked={source: counted.get(source, (0, 0))[1] for source in records},
+        persons=int(persons[0]) if persons else 0,
+    )
+
+
+def _reconcile(records: dict[str, int], validated: Sequence[Validated]) -> None:
+    for reference in validated:
+        accepted = sum(
+            rows
+            for table, rows in reference.accepted.items()
+            if SOURCE_OF_PERSONS.get(table.lower()) == reference.source
+        )
+        if accepted != records[reference.source]:
+            raise ReconciliationError(
+                f"{reference.source}: {accepted} person records were accepted and {records[reference.source]} stand in "
+                "the crosswalk. Nothing was published; run validation and linkage of this date again."
+            )

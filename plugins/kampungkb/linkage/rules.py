@@ -1,0 +1,40 @@
+"""Link rules: each is one SQL statement whose rows put person records into groups; a group is one person.
+
+A rule never lists pairs: it gives every record the groups that it belongs to (`record_id, link_group,
+probability`), and records that share a group are the same person. So an identity number shared by thousands costs
+thousands of rows and not millions of pairs. A rule that decides on pairs (a probabilistic one) joins in by giving
+each accepted pair a group of two, with its probability.
+"""
+
+from dataclasses import dataclass
+
+from duckdb import DuckDBPyConnection
+
+from kampungkb.engine.duckdb import sql_text
+
+
+@dataclass(frozen=True)
+class LinkRule:
+    """A rule by the name that stands in `match_rule`; its statement is `include/sql/transform/link_<name>.sql`."""
+
+    name: str
+
+
+RULES = (LinkRule("exact_nik_birth_date"), LinkRule("exact_nik_name"))
+"""The rules in the order in which `match_rule` prefers them where a record is joined by several."""
+
+
+def find_groups(connection: DuckDBPyConnection, rules: tuple[LinkRule, ...] = RULES) -> None:
+    """From `person_record` make `shared`: one row a record, rule and link group that it shares with another record."""
+    connection.execute("create table link_rule (rule integer, name varchar)")
+    connection.execute(
+        "create table membership (record_id bigint, rule integer, link_group varchar, probability double)"
+    )
+    for position, rule in enumerate(rules, start=1):
+        connection.execute("insert into link_rule values (?, ?)", [position, rule.name])
+        connection.execute(
+            f"insert into membership select record_id, {position}, link_group, probability "
+            f"from ({sql_text(f'link_{rule.name}')})"
+        )
+    connection.execute(f"create table shared as {sql_text('link_shared')}")
+    connection.execute("drop table membership")
