@@ -1,0 +1,5 @@
+-- Purpose: family cards.
+-- Grain: one row per landed card.
+select *
+from kept
+order by no_kk

@@ -1,0 +1,7 @@
+-- Purpose: accepted insurance entries: what the N rules break is null.
+-- Grain: one row per accepted card. Keys: source_key (noKartu).
+select
+    *,
+    "noKartu" as source_key
+from kept
+order by source_key
