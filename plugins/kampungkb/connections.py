@@ -4,9 +4,9 @@ import json
 import os
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from kampungkb.errors import ConfigurationError
 
@@ -17,55 +17,69 @@ WAREHOUSE = "warehouse"
 
 
 class Connection(BaseModel):
-    """One Airflow connection. `schema_` is Airflow's `schema`: a database name, or http/https for an API."""
+    """One Airflow connection. `schema_` is Airflow's `schema`: a database name, or http/https for an API.
 
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
+    `conn_type` is spelled as Airflow spells it: `postgresql` is `postgres`, and `-` is `_`.
+    """
 
-    conn_type: str
+    model_config = ConfigDict(frozen=True, populate_by_name=True, coerce_numbers_to_str=True)
+
+    conn_type: str = Field(min_length=1)
     host: str | None = None
-    port: int | None = None
+    port: int | None = Field(default=None, ge=0, le=65535)
     login: str | None = None
     password: SecretStr | None = None
     schema_: str | None = Field(default=None, alias="schema")
-    extra: dict[str, Any] = Field(default_factory=dict)
+    extra: dict[str, Any] = Field(default_factory=dict, repr=False)
 
     def secret(self) -> str:
         """The password in the clear, empty where none is set."""
         return self.password.get_secret_value() if self.password else ""
 
 
+def _split_host(uri: str) -> tuple[SplitResult, str]:
+    """The parts of a URI and its host; the host may carry a protocol of its own (`http://https://host`)."""
+    scheme, marker, rest = uri.partition("://")
+    if not marker:
+        raise ValueError("not a URI")
+    protocol, separator, inner = rest.partition("://")
+    carries_protocol = bool(separator) and protocol.isalnum()
+    parts = urlsplit(f"{scheme}://{inner if carries_protocol else rest}")
+    bare = parts.netloc.rpartition("@")[2]
+    host = unquote(bare[1:].partition("]")[0] if bare.startswith("[") else bare.partition(":")[0])
+    return parts, f"{protocol}://{host}" if carries_protocol and host else host
+
+
 def _from_uri(uri: str) -> dict[str, Any]:
-    parts = urlsplit(uri)
+    parts, host = _split_host(uri)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    extra = json.loads(query["__extra__"]) if "__extra__" in query else query
-    netloc_host = parts.netloc.rsplit("@", 1)[-1]
-    if not netloc_host.startswith("["):
-        netloc_host = netloc_host.split(":", 1)[0]
     return {
-        "conn_type": parts.scheme.replace("-", "_"),
-        "host": unquote(netloc_host.strip("[]")) or None,
+        "conn_type": parts.scheme,
+        "host": host,
         "port": parts.port,
-        "login": unquote(parts.username) if parts.username else None,
-        "password": unquote(parts.password) if parts.password else None,
-        "schema": unquote(parts.path[1:]) or None,
-        "extra": extra,
+        "login": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+        "schema": unquote(parts.path[1:]),
+        "extra": query.get("__extra__", query),
     }
 
 
 def parse_connection(conn_id: str, value: str) -> Connection:
-    """Read one connection from the text of its variable.
+    """Read one connection from the text of its variable, as Airflow reads it.
 
     Raises :class:`ConfigurationError` that names the variable and never its value.
     """
     try:
-        if value.lstrip().startswith("{"):
-            fields = json.loads(value)
-            extra = fields.get("extra") or {}
-            fields["extra"] = json.loads(extra) if isinstance(extra, str) else extra
-        else:
-            fields = _from_uri(value)
+        stated = json.loads(value) if value.lstrip().startswith("{") else _from_uri(value)
+        fields = {name: field for name, field in stated.items() if field not in (None, "")}
+        if isinstance(fields.get("extra"), str):
+            fields["extra"] = json.loads(fields["extra"])
+        if isinstance(fields.get("password"), int):
+            fields["password"] = str(fields["password"])
+        conn_type = fields.get("conn_type", "")
+        fields["conn_type"] = "postgres" if conn_type == "postgresql" else conn_type.replace("-", "_")
         return Connection.model_validate(fields)
-    except (ValueError, TypeError, AttributeError, ValidationError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         raise ConfigurationError(
             f"AIRFLOW_CONN_{conn_id.upper()} is neither an Airflow connection URI nor JSON with at least conn_type. "
             "See docs/reference/configuration.md for an example of each."

@@ -5,15 +5,16 @@ Every reader, staging statement and drift report takes column names, kinds and c
 
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kampungkb.errors import ConfigurationError
 from kampungkb.settings import INCLUDE
 
 Kind = Literal["identity", "text", "date", "timestamp", "code", "integer", "label"]
+_PRESENCE = {"needed": True, "optional": False}
 
 
 class _Frozen(BaseModel):
@@ -33,8 +34,19 @@ class Column(_Frozen):
     needed: bool
     description: str
     classification: str
-    digits: int | None = None
+    digits: int | None = Field(default=None, ge=1)
     codes: dict[int | str, tuple[str, ...]] | None = None
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        if (self.digits is not None) != (self.kind == "identity"):
+            raise ValueError(f"{self.name}: an identity column, and no other, states its digits")
+        if bool(self.codes) != (self.kind in ("code", "label")):
+            raise ValueError(f"{self.name}: a code or label column, and no other, states its codes")
+        labels = [label.casefold() for labels in (self.codes or {}).values() for label in labels]
+        if len(labels) != len(set(labels)):
+            raise ValueError(f"{self.name}: a label stands for two codes")
+        return self
 
 
 class Table(_Frozen):
@@ -42,7 +54,14 @@ class Table(_Frozen):
 
     name: str
     description: str
-    columns: tuple[Column, ...]
+    columns: tuple[Column, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [column.name.casefold() for column in self.columns]
+        if len(names) != len(set(names)):
+            raise ValueError(f"{self.name}: two columns have the same name")
+        return self
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -78,13 +97,15 @@ def _column(declared: dict[str, Any]) -> Column:
     own = {entry["property"]: entry["value"] for entry in declared["customProperties"]}
     return Column(
         name=declared["name"],
-        kind=own["kind"],
-        needed=own["presence"] == "needed",
+        needed=_PRESENCE[own.pop("presence")],
         description=declared["description"],
         classification=declared["classification"],
-        digits=own.get("digits"),
-        codes=own.get("codes"),
+        **own,
     )
+
+
+def _unusable(path: Path, why: str) -> ConfigurationError:
+    return ConfigurationError(f"The data contract {path} cannot be used: {why}. Correct the file and start again.")
 
 
 def read_contract(path: Path) -> Contract:
@@ -100,10 +121,13 @@ def read_contract(path: Path) -> Contract:
             for table in declared["schema"]
         )
         return Contract(source=declared["id"], version=declared["version"], tables=tables)
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValidationError) as fault:
-        raise ConfigurationError(
-            f"The data contract {path.name} cannot be used: {fault!r}. Correct the file."
-        ) from None
+    except ValidationError as error:
+        faults = (f"{'.'.join(map(str, fault['loc']))} {fault['msg']}".strip() for fault in error.errors())
+        raise _unusable(path, "; ".join(faults)) from None
+    except (OSError, yaml.YAMLError, TypeError) as fault:
+        raise _unusable(path, str(fault)) from None
+    except KeyError as fault:
+        raise _unusable(path, f"{fault} is missing or not known") from None
 
 
 @cache

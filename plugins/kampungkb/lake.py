@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -39,24 +38,29 @@ def scores(settings: Settings, as_of: date) -> Path:
     return settings.lake / "scores" / as_of.isoformat()
 
 
+def _settle(target: Path, workshop: Path) -> None:
+    """Undo what was not finished: a retired folder goes back where no new one stands, the rest is removed."""
+    retired = workshop / "old"
+    if retired.exists() and not target.exists():
+        os.rename(retired, target)
+    shutil.rmtree(workshop, ignore_errors=True)
+
+
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
     """Yield an empty folder that becomes `target` when the block ends well; on a failure `target` stays.
 
-    A process killed inside the block leaves a `.partial-*` folder beside the target and nothing else.
+    A process killed inside the block leaves a `.partial-*` folder beside the target, which the next use removes.
+    Killed between the two renames at the end, it leaves the old folder there, and the next use puts it back.
     """
     private_folder(target.parent)
-    for leftover in target.parent.glob(f".partial-{target.name}-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".partial-{target.name}-", dir=target.parent))
+    workshop = target.with_name(f".partial-{target.name}")
+    _settle(target, workshop)
+    fresh = private_folder(workshop / "new")
     try:
-        yield partial
+        yield fresh
         if target.exists():
-            retired = partial.with_name(partial.name + "-old")
-            os.rename(target, retired)
-            os.rename(partial, target)
-            shutil.rmtree(retired)
-        else:
-            os.rename(partial, target)
+            os.rename(target, workshop / "old")
+        os.rename(fresh, target)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        _settle(target, workshop)

@@ -14,13 +14,13 @@ EXPECTATIONS = PROJECT_ROOT / "expectations"
 
 
 class Settings(BaseSettings):
-    """What the environment says; an unknown value is an error, not a default.
+    """What the environment says; a wrong value is an error, not a default, and an empty one counts as unset.
 
     `home` holds the lake, the embedded database, the sample and the reports. `memory` (such as `2GiB`) and
     `threads` bound the DuckDB engine.
     """
 
-    model_config = SettingsConfigDict(env_prefix="KAMPUNGKB_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="KAMPUNGKB_", env_ignore_empty=True, frozen=True)
 
     home: Path = Field(default=PROJECT_ROOT / "var")
     pseudonym_key: SecretStr | None = None
