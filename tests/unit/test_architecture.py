@@ -1,6 +1,7 @@
 """Rules of the house that a program can check."""
 
 import ast
+import itertools
 import re
 import subprocess
 from collections.abc import Iterator
@@ -18,6 +19,10 @@ SQL = sorted((INCLUDE / "sql").rglob("*.sql"))
 
 def _name(path: Path) -> str:
     return path.relative_to(PROJECT_ROOT).as_posix()
+
+
+def _is_comment(line: str) -> bool:
+    return line.startswith("--")
 
 
 def _imported(path: Path) -> Iterator[str]:
@@ -63,9 +68,10 @@ def test_a_dag_names_the_steps_and_does_no_work_of_its_own(path: Path) -> None:
 @pytest.mark.parametrize("path", SQL, ids=_name)
 def test_an_sql_file_says_its_purpose_and_grain_and_holds_one_statement(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    header = "".join(line for line in text.splitlines(keepends=True) if line.startswith("--")).lower()
-    assert "purpose:" in header
-    assert "grain:" in header or "one row" in header
+    header = [line.removeprefix("--").strip() for line in itertools.takewhile(_is_comment, text.splitlines())]
+    assert header, "the file begins with a comment"
+    assert header[0].removeprefix("Purpose:").strip(), "the first line says what the statement is for"
+    assert any(line.startswith("Grain: ") for line in header), "a line states the grain: one row per …"
     statement = re.sub(r"--[^\n]*|'(?:[^']|'')*'", "", text).strip()
     assert statement.rstrip(";").count(";") == 0
 
