@@ -1,0 +1,246 @@
+"""Extract: one source into one immutable snapshot of the lake, or an earlier snapshot where that is the answer.
+
+What comes in: a run and a source id. What goes out: `lake/landing/<source>/<as_of>.<n>/` with one Parquet file a
+table and `manifest.json`, and a :class:`~kampungkb.refs.Snapshot` that points to it. A run for a date that has a
+snapshot replays it; a run for a date before the newest snapshot of any source never extracts, because the past
+cannot be read any more; everything else reads the source, and where that cannot be reached the last good snapshot
+stands in for up to a week.
+"""
+
+import hashlib
+import logging
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from kampungkb import lake
+from kampungkb.connections import Connection
+from kampungkb.contracts import Contract, contract
+from kampungkb.errors import ConfigurationError, KampungkbError, SourceUnavailable
+from kampungkb.refs import Snapshot
+from kampungkb.run import CONNECTION_OF_SOURCE, SOURCES, Run
+from kampungkb.settings import Settings
+from kampungkb.sources import source_module
+from kampungkb.sources.protocol import Drift, Extracted, Manifest, Previous, TableFile, made_with
+
+__all__ = ["Drift", "Manifest", "TableFile", "extract", "latest_snapshot", "read_manifest", "snapshots"]
+
+MANIFEST = "manifest.json"
+STAND_IN_DAYS = 7
+
+log = logging.getLogger(__name__)
+
+
+def extract(run: Run, source: str) -> Snapshot:
+    """Land one source for the run's `as_of`, or replay the snapshot that is right for that date.
+
+    Raises the errors of :class:`~kampungkb.sources.protocol.Source`, and :class:`KampungkbError` where a date of
+    the past has no snapshot to replay.
+    """
+    connection = run.connection(source)
+    sample = is_sample(connection)
+    latest = latest_snapshot(run.settings, source, not_after=run.as_of, sample=sample)
+    newest = _newest_date(run, sample)
+
+    if newest is not None and run.as_of < newest:
+        return _backfill(run, source, latest, newest)
+    if latest is not None and latest.as_of == run.as_of and not run.force:
+        if latest.origin == origin(connection):
+            return _replay(run, latest)
+        log.info("%s: the connection has changed since snapshot %s, reading it anew", source, latest.snapshot_id)
+    try:
+        return _land(run, source, connection, latest)
+    except SourceUnavailable as fault:
+        return _stand_in(run, source, latest, fault)
+
+
+def read_manifest(snapshot: Path) -> Manifest:
+    """The manifest of a snapshot folder; raises :class:`KampungkbError` where it is missing or damaged."""
+    try:
+        return Manifest.model_validate_json((snapshot / MANIFEST).read_bytes())
+    except (OSError, ValidationError) as fault:
+        raise KampungkbError(
+            f"The snapshot {snapshot.name} of {snapshot.parent.name} has no readable {MANIFEST} "
+            f"({type(fault).__name__}). Remove the folder and run with force to extract anew."
+        ) from None
+
+
+def snapshots(settings: Settings, source: str) -> Iterator[Manifest]:
+    """Manifests of a source's snapshots, newest first."""
+    folder = lake.landing(settings, source)
+    names = [p.name for p in folder.iterdir() if (p / MANIFEST).is_file()] if folder.is_dir() else []
+    for name in sorted((name for name in names if not name.startswith(".")), key=_order, reverse=True):
+        yield read_manifest(folder / name)
+
+
+def latest_snapshot(
+    settings: Settings, source: str, not_after: date | None = None, sample: bool | None = None
+) -> Manifest | None:
+    """The newest snapshot of a source, optionally not after a date and only of sample or only of real data."""
+    return next(
+        (
+            manifest
+            for manifest in snapshots(settings, source)
+            if (not_after is None or manifest.as_of <= not_after) and (sample is None or manifest.sample == sample)
+        ),
+        None,
+    )
+
+
+def snapshot_path(settings: Settings, manifest: Manifest) -> Path:
+    """The folder of a snapshot."""
+    return lake.landing(settings, manifest.source) / manifest.snapshot_id
+
+
+def is_sample(connection: Connection) -> bool:
+    """Whether a connection says (extra `sample`) that it leads to the generated sample.
+
+    Sample and real snapshots never replay, stand in for, or build on one another.
+    """
+    return str(connection.extra.get("sample", "")).lower() in ("1", "true", "yes")
+
+
+def origin(connection: Connection) -> str:
+    """A digest of where a connection leads. Password, user key and port (local servers change it) are left out."""
+    places = {key: connection.extra.get(key) for key in ("path", "schema", "base_path", "regency_code")}
+    address = (connection.conn_type, connection.host, connection.login, connection.schema_, sorted(places.items()))
+    return hashlib.sha256(repr(address).encode()).hexdigest()[:16]
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _order(snapshot_id: str) -> tuple[str, int]:
+    day, _, counter = snapshot_id.rpartition(".")
+    return day, int(counter) if counter.isdigit() else 0
+
+
+def _newest_date(run: Run, sample: bool) -> date | None:
+    """The date of the newest snapshot of any source."""
+    newest = (latest_snapshot(run.settings, source, sample=sample) for source in SOURCES)
+    return max((manifest.as_of for manifest in newest if manifest is not None), default=None)
+
+
+def _backfill(run: Run, source: str, latest: Manifest | None, newest: date) -> Snapshot:
+    if latest is None:
+        raise KampungkbError(
+            f"{source}: {run.as_of} lies before the newest landed snapshot ({newest}), and there is no snapshot of "
+            "this source up to that date. The past cannot be extracted: choose a date that has a snapshot."
+        )
+    if latest.as_of == run.as_of:
+        return _replay(run, latest)
+    return _replay(run, latest, reason=f"nothing was landed for {run.as_of}; the snapshot of {latest.as_of} stands in")
+
+
+def _stand_in(run: Run, source: str, latest: Manifest | None, fault: SourceUnavailable) -> Snapshot:
+    if latest is None or run.as_of - latest.as_of > timedelta(days=STAND_IN_DAYS):
+        found = "there is no earlier snapshot" if latest is None else f"the last snapshot is of {latest.as_of}"
+        raise SourceUnavailable(
+            f"{fault} Nothing can stand in for {source}: {found}, and at most {STAND_IN_DAYS} days are allowed. "
+            "Run again when the source answers."
+        ) from None
+    log.warning("%s: not available, snapshot %s stands in: %s", source, latest.snapshot_id, fault)
+    return _replay(run, latest, reason=str(fault))
+
+
+def _replay(run: Run, manifest: Manifest, reason: str | None = None) -> Snapshot:
+    path = snapshot_path(run.settings, manifest)
+    damaged = _damaged(manifest, path)
+    if damaged:
+        raise KampungkbError(
+            f"{manifest.source}: snapshot {manifest.snapshot_id} is damaged ({damaged} differs from its manifest). "
+            "Restore it from a backup, or remove the folder and run with force."
+        )
+    log.info("%s: snapshot %s replayed%s", manifest.source, manifest.snapshot_id, f" ({reason})" if reason else "")
+    return _reference(manifest, path, parsed=0, replayed=True, stale=reason is not None, reason=reason)
+
+
+def _reference(manifest: Manifest, path: Path, **how: object) -> Snapshot:
+    read = {t.name.lower(): manifest.tables[t.name.lower()].rows for t in contract(manifest.source).tables}
+    facts = {"source": manifest.source, "snapshot_id": manifest.snapshot_id, "as_of": manifest.as_of}
+    return Snapshot.model_validate({**facts, "path": path, "read": read, **how})
+
+
+def _damaged(manifest: Manifest, path: Path) -> str | None:
+    """The first file of a snapshot that is missing or has another checksum, if any."""
+    for table in manifest.tables.values():
+        file = path / table.file
+        if not file.is_file() or sha256_of(file) != table.sha256:
+            return table.file
+    return None
+
+
+def _land(run: Run, source: str, connection: Connection, latest: Manifest | None) -> Snapshot:
+    started = time.perf_counter()
+    module, terms = source_module(source), contract(source)
+    way = made_with(terms, module.LIBRARIES)
+    previous = _previous(run, latest, connection, way)
+    snapshot_id = _next_id(run, source)
+    target = lake.landing(run.settings, source) / snapshot_id
+    with lake.replacing(target) as folder:
+        extracted = module.extract(run, connection, previous, folder)
+        manifest = Manifest(
+            source=source,
+            snapshot_id=snapshot_id,
+            as_of=run.as_of,
+            run_id=run.run_id,
+            extracted_at=datetime.now(UTC),
+            contract_version=terms.version,
+            made_with=way,
+            origin=origin(connection),
+            sample=is_sample(connection),
+            tables=_tables(folder, terms, source),
+            watermark=extracted.watermark,
+            full_on=extracted.full_on,
+            drift=extracted.drift,
+            parsed=extracted.parsed,
+        )
+        (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2), encoding="utf-8")
+        _owner_only(folder)
+    rows = ", ".join(f"{name} {table.rows}" for name, table in manifest.tables.items())
+    log.info("%s: landed %s (rows: %s) in %.1f s", source, snapshot_id, rows, time.perf_counter() - started)
+    for drift in manifest.drift:
+        log.warning("%s: drift in %s: column %s is %s", source, drift.table, drift.column, drift.change)
+    return _reference(manifest, target, parsed=manifest.parsed)
+
+
+def _previous(run: Run, latest: Manifest | None, connection: Connection, way: str) -> Previous | None:
+    if latest is None:
+        return None
+    path = snapshot_path(run.settings, latest)
+    if _damaged(latest, path):
+        log.warning("%s: snapshot %s is damaged, extraction starts from nothing", latest.source, latest.snapshot_id)
+        return None
+    return Previous(
+        manifest=latest, path=path, same_origin=latest.origin == origin(connection), same_way=latest.made_with == way
+    )
+
+
+def _next_id(run: Run, source: str) -> str:
+    folder = lake.landing(run.settings, source)
+    prefix = f"{run.as_of.isoformat()}."
+    taken = [_order(p.name)[1] for p in folder.glob(f"{prefix}*")] if folder.is_dir() else []
+    return f"{prefix}{max(taken, default=0) + 1}"
+
+
+def _tables(folder: Path, terms: Contract, source: str) -> dict[str, TableFile]:
+    files = {path.stem: path for path in sorted(folder.glob("*.parquet"))}
+    missing = [table.name for table in terms.tables if table.name.lower() not in files]
+    if missing:
+        raise ConfigurationError(f"The extraction of {source} wrote no {', '.join(missing)}: the contract names it.")
+    return {
+        name: TableFile(file=path.name, rows=pq.read_metadata(path).num_rows, sha256=sha256_of(path))
+        for name, path in files.items()
+    }
+
+
+def _owner_only(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)

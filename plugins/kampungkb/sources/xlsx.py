@@ -1,0 +1,172 @@
+"""The file under a workbook: is it one we can read, and which of its cells hold errors?
+
+The reader (calamine) gives an error cell as an empty one, so that `#N/A` could not be told from a blank; and it
+believes what a file says about its own size. Both are settled here, on the bytes, before it is asked.
+"""
+
+import io
+import posixpath
+import re
+import zipfile
+from collections.abc import Callable
+from xml.parsers import expat
+
+from kampungkb.sources.cells import ErrorCell
+
+MAX_BYTES = 200 * 1024**2
+MAX_UNPACKED = 1024**3
+MAX_COLUMNS = 702  # the columns A to ZZ
+
+_OLE = bytes.fromhex("d0cf11e0a1b11ae1")
+_BEYOND_ZZ = re.compile(rb"""\br=["'][A-Z]{3}\d""")
+_CELL = re.compile(r"([A-Z]+)(\d+)$")
+
+
+class Unreadable(Exception):
+    """A workbook that cannot be used (rule F00): `reason` says what is wrong and what to do; `sheet` where."""
+
+    def __init__(self, reason: str, sheet: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.sheet = sheet
+
+
+def open_package(content: bytes) -> zipfile.ZipFile:
+    """The zip archive of a workbook; raises :class:`Unreadable` where it is none or too large."""
+    if not content:
+        raise Unreadable("The file is empty. Copy it again from its source.")
+    if len(content) > MAX_BYTES:
+        raise Unreadable(f"The file is larger than {MAX_BYTES // 1024**2} MB. Split it into one workbook a village.")
+    if content.startswith(_OLE):
+        if "EncryptedPackage".encode("utf-16-le") in content:
+            raise Unreadable("The workbook is password-protected. Remove the password and save it again.")
+        raise Unreadable("The file is an old .xls workbook under the name .xlsx. Save it as .xlsx.")
+    try:
+        package = zipfile.ZipFile(io.BytesIO(content))
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
+        raise Unreadable(
+            "The file is not an .xlsx workbook (not a zip archive, or only half copied). "
+            "Save it as .xlsx, or copy it again."
+        ) from None
+    if any(entry.flag_bits & 1 for entry in package.infolist()):
+        raise Unreadable("The archive is password-protected. Remove the password and save it again.")
+    if sum(entry.file_size for entry in package.infolist()) > MAX_UNPACKED:
+        raise Unreadable(f"The file unpacks to more than {MAX_UNPACKED // 1024**2} MB. Delete empty rows and columns.")
+    return package
+
+
+def error_cells(package: zipfile.ZipFile, sheet: str) -> dict[tuple[int, int], ErrorCell]:
+    """The error cells of a sheet by (row, column), both from 0 at A1.
+
+    Raises :class:`Unreadable` where the sheet's part is missing, damaged, or wider than :data:`MAX_COLUMNS`.
+    """
+    xml = _sheet_part(package, sheet)
+    if _BEYOND_ZZ.search(xml):
+        raise Unreadable(f"The sheet has more than {MAX_COLUMNS} columns. Delete those beyond the form.", sheet)
+    if b't="e"' not in xml and b"t='e'" not in xml:
+        return {}
+    scan = _ErrorScan()
+    _walk(xml, scan.start, scan.end, scan.characters)
+    return scan.found
+
+
+def _sheet_part(package: zipfile.ZipFile, sheet: str) -> bytes:
+    """The XML of a sheet, found by way of the workbook's relationships."""
+    parts: dict[str, str] = {}
+    ids: dict[str, str] = {}
+
+    def workbook(tag: str, attributes: dict[str, str]) -> None:
+        if tag == "sheet" and attributes.get("name") == sheet:
+            ids[sheet] = next((value for key, value in attributes.items() if key.split(":")[-1] == "id"), "")
+
+    def relationship(tag: str, attributes: dict[str, str]) -> None:
+        if tag == "Relationship":
+            parts[attributes.get("Id", "")] = attributes.get("Target", "")
+
+    try:
+        _walk(_read(package, "xl/workbook.xml"), workbook)
+        _walk(_read(package, "xl/_rels/workbook.xml.rels"), relationship)
+        target = parts[ids[sheet]]
+        return _read(package, target[1:] if target.startswith("/") else posixpath.normpath(f"xl/{target}"))
+    except (KeyError, expat.ExpatError, zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, OSError):
+        raise Unreadable("The workbook is damaged inside. Open it in a spreadsheet program and save it again.") from None
+
+
+def _read(package: zipfile.ZipFile, name: str) -> bytes:
+    names = {entry.lower().replace("\\", "/"): entry for entry in package.namelist()}
+    xml = package.read(names[name.lower()])
+    if b"<!DOCTYPE" in xml:
+        raise Unreadable("The workbook declares a document type, which no spreadsheet program writes. Save it again.")
+    return xml
+
+
+def _walk(
+    xml: bytes,
+    start: Callable[[str, dict[str, str]], None],
+    end: Callable[[str], None] | None = None,
+    characters: Callable[[str], None] | None = None,
+) -> None:
+    """Call back for each element under its name without prefix."""
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = lambda tag, attributes: start(tag.rpartition(":")[2], attributes)
+    if end is not None:
+        parser.EndElementHandler = lambda tag: end(tag.rpartition(":")[2])
+    if characters is not None:
+        parser.CharacterDataHandler = characters
+    parser.Parse(xml, True)
+
+
+class _ErrorScan:
+    """Follows rows and cells; a row or cell without a reference stands after the one before it."""
+
+    def __init__(self) -> None:
+        self.found: dict[tuple[int, int], ErrorCell] = {}
+        self._row = self._column = -1
+        self._in_error = self._in_value = False
+        self._text = ""
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        """A row, cell or value begins."""
+        if tag == "c":
+            place = _CELL.match(attributes.get("r", ""))
+            self._column = _column_index(place[1]) if place else self._column + 1
+            self._in_error, self._text = attributes.get("t") == "e", ""
+        elif tag == "row":
+            self._row = int(attributes["r"]) - 1 if "r" in attributes else self._row + 1
+            self._column = -1
+        elif tag == "v":
+            self._in_value = self._in_error
+
+    def characters(self, text: str) -> None:
+        """Text of a value."""
+        if self._in_value:
+            self._text += text
+
+    def end(self, tag: str) -> None:
+        """A cell or value ends."""
+        if tag == "v":
+            self._in_value = False
+        elif tag == "c" and self._in_error:
+            self.found[self._row, self._column] = ErrorCell(self._text or "#ERROR")
+
+
+def _column_index(letters: str) -> int:
+    index = 0
+    for letter in letters:
+        index = index * 26 + ord(letter) - ord("A") + 1
+    return index - 1
+
+
+def column_letters(index: int) -> str:
+    """The letters of a column, from 0.
+
+    >>> column_letters(0), column_letters(25), column_letters(26)
+    ('A', 'Z', 'AA')
+    """
+    letters = ""
+    index += 1
+    while index:
+        index, rest = divmod(index - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
