@@ -1,6 +1,7 @@
 """Connections are read as Airflow reads them, and their secrets stay out of every message."""
 
 import json
+import re
 
 import pytest
 from airflow.sdk import Connection as AirflowConnection
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from kampungkb.connections import connections_from_environment, parse_connection
 from kampungkb.errors import ConfigurationError
+from kampungkb.settings import PROJECT_ROOT
 
 
 @pytest.mark.parametrize(
@@ -181,3 +183,22 @@ def test_only_connections_that_are_set_and_not_empty_count() -> None:
         "AIRFLOW_CONN_SOMETHING_ELSE": "not read",
     }
     assert set(connections_from_environment(environment)) == {"family_workbooks"}
+
+
+def test_every_example_of_the_reference_page_can_be_read_and_both_forms_say_the_same() -> None:
+    page = (PROJECT_ROOT / "docs" / "reference" / "configuration.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^export AIRFLOW_CONN_(\w+)='(.*)'$", page, flags=re.MULTILINE)
+    assert {name for name, _ in examples} == {"FAMILY_WORKBOOKS", "CIVIL_REGISTRY", "HEALTH_INSURANCE", "WAREHOUSE"}
+    for (name, uri), (same_name, written) in zip(examples[::2], examples[1::2], strict=True):
+        as_uri, as_json = parse_connection(name, uri), parse_connection(same_name, written)
+        assert written.startswith("{")
+        assert (as_uri.conn_type, as_uri.login, as_uri.secret(), as_uri.port) == (
+            as_json.conn_type,
+            as_json.login,
+            as_json.secret(),
+            as_json.port,
+        )
+        if as_uri.conn_type == "sqlite":  # a file has two customary places: the path of a URI, the host of JSON
+            assert as_uri.schema_ == as_json.host
+        else:
+            assert (as_uri.host, as_uri.schema_) == (as_json.host, as_json.schema_)
