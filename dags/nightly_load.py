@@ -1,0 +1,150 @@
+"""The nightly load: extract → validate (mapped over the sources) → link → score → publish.
+
+Each task calls one public function of the library; `support.airflow_run.step` hands it the run.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, task
+
+from kampungkb.refs import Linked, Published, Scored, Snapshot, Validated
+from kampungkb.run import SOURCES, Run
+from support.airflow_run import step
+
+TRIAGE = """\
+# Nightly load of the family data
+
+Reads the family survey, the civil registry and the health insurance, and publishes the warehouse.
+
+**Can it wait?** Until the morning, yes: readers keep the last published state, and nothing is half written.
+After two nights the figures are out of date; tell the stewards.
+
+**A task is red. What does it mean?** Read the last lines of its log: an expected fault is one sentence that says what
+to do.
+
+| task | what its failure means | what to do |
+|---|---|---|
+| prepare | a setting or connection is missing, or the warehouse is out of reach | correct it, then clear the task |
+| extract | a source refuses us, has another shape than its contract, or is out of reach with no usable snapshot | ask \
+the owner of the source; the message names table and column |
+| validate, link, score | counts disagree, or a contract, suite or methodology file is wrong | undo the last change \
+under `include/` or `expectations/` |
+| publish | the audit refused the new state, or the warehouse went away | read the failed checks; the old state stands |
+
+**A source is down** (unreachable, time-outs, 5xx): no failure. Its last good snapshot up to 7 days old stands in, and
+`ops.load_run.stale_sources` names it.
+
+**Run it again** as often as needed: the same `as_of` replays what was landed and changes nothing that is right.
+`force` extracts anew. **Backfill**: set `as_of`; the newest snapshots not after that date are used.
+
+**Where to look**: this page; `ops.load_run`, `ops.quarantine` and `ops.check_result` in the warehouse; the journal
+`KAMPUNGKB_HOME/runs/<run id>.jsonl`. See `docs/how-to/run-and-rerun.md`.
+"""
+
+PARAMS = {
+    "as_of": Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        title="As of",
+        description="The date the state is computed for. Empty: the day of the run in Asia/Jakarta.",
+    ),
+    "sources": Param(
+        list(SOURCES),
+        type="array",
+        items={"type": "string", "enum": list(SOURCES)},
+        minItems=1,
+        title="Sources",
+        description="Which sources to load. One without a connection is absent either way.",
+    ),
+    "force": Param(
+        False,
+        type="boolean",
+        title="Force",
+        description="Extract anew even where this date already has landed snapshots.",
+    ),
+}
+
+WAREHOUSE = Asset("warehouse")
+
+
+with DAG(
+    dag_id="nightly_load",
+    schedule=CronTriggerTimetable("0 1 * * *", timezone="Asia/Jakarta"),
+    catchup=False,
+    max_active_runs=1,
+    params=PARAMS,
+    default_args={
+        "owner": "data-engineering",
+        "retries": 2,
+        "retry_delay": timedelta(seconds=10),
+        "retry_exponential_backoff": 3,
+        "execution_timeout": timedelta(hours=1),
+    },
+    dagrun_timeout=timedelta(hours=4),
+    tags=["tier-1", "nightly", "family-data"],
+    description="Loads family survey, civil registry and health insurance, and publishes the warehouse.",
+    doc_md=TRIAGE,
+) as dag:
+
+    @task(execution_timeout=timedelta(minutes=5))
+    @step
+    def prepare(run: Run) -> list[str]:
+        """Check settings, connections and the warehouse; return the sources that are present."""
+        from kampungkb.orchestration import preflight
+
+        return preflight.check(run)
+
+    @task(map_index_template="{{ task.op_kwargs['source'] }}")
+    @step
+    def extract(run: Run, source: str) -> Snapshot:
+        """Land one source as it is, or let its last good snapshot stand in where it is out of reach."""
+        from kampungkb import landing
+
+        return landing.extract(run, source)
+
+    @task(map_index_template="{{ task.op_kwargs['snapshot']['source'] }}")
+    @step
+    def validate(run: Run, snapshot: Snapshot) -> Validated:
+        """Split one snapshot into accepted rows and quarantine, with every reason."""
+        from kampungkb import validation
+
+        return validation.validate(run, snapshot)
+
+    @task
+    @step
+    def link(run: Run, validated: Sequence[Validated]) -> Linked:
+        """Find the records of all sources that are the same person; keys stay from night to night."""
+        from kampungkb import linkage
+
+        return linkage.link(run, validated)
+
+    @task
+    @step
+    def score(run: Run, validated: Sequence[Validated], linked: Linked) -> Scored:
+        """Compute the indicators and the index of every family, from the survey alone and integrated."""
+        from kampungkb import scoring
+
+        return scoring.score(run, validated, linked)
+
+    @task(outlets=[WAREHOUSE])
+    @step
+    def publish(
+        run: Run,
+        validated: Sequence[Validated],
+        linked: Linked,
+        scored: Scored,
+        started_at: datetime,
+        snapshots: Sequence[Snapshot],
+    ) -> Published:
+        """Load a staging schema, audit it, and publish it in one transaction."""
+        from kampungkb import warehouse
+
+        return warehouse.publish(run, validated, linked, scored, started_at, snapshots)
+
+    snapshots = extract.expand(source=prepare())
+    validated = validate.expand(snapshot=snapshots)
+    linked = link(validated)
+    scored = score(validated, linked)
+    publish(validated, linked, scored, "{{ dag_run.start_date.isoformat() }}", snapshots)

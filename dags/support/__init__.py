@@ -1,0 +1,1 @@
+"""What the DAG files share; hidden from the DAG processor by `dags/.airflowignore`."""

@@ -1,0 +1,200 @@
+"""The command `kampungkb`. Each command imports what it needs when it runs, so that `--help` is quick."""
+
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from kampungkb.errors import KampungkbError
+from kampungkb.run import SOURCES
+
+_SAMPLE_FAMILIES = 32_000
+
+
+class _Guarded(TyperGroup):
+    """Ends an expected fault with its message and exit code 1, a signal with the code that a shell expects."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the chosen command."""
+        from kampungkb.orchestration.processes import Interrupted, interruptible
+
+        try:
+            with interruptible():
+                return super().invoke(ctx)
+        except KampungkbError as fault:
+            print(f"kampungkb: {fault}", file=sys.stderr)
+            raise SystemExit(1) from None
+        except Interrupted as stopped:
+            print(f"kampungkb: {stopped}", file=sys.stderr)
+            raise SystemExit(stopped.code) from None
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(0) from None
+
+
+app = typer.Typer(
+    cls=_Guarded,
+    help="Family data for Kampung KB: load it every night, query it, make a sample of it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Day = Annotated[
+    datetime | None,
+    typer.Option("--as-of", formats=["%Y-%m-%d"], help="Date of the state (default: today in Asia/Jakarta)."),
+]
+Families = Annotated[
+    int, typer.Option("--families", min=1, envvar="KAMPUNGKB_SAMPLE_FAMILIES", help="Families of the sample.")
+]
+
+
+@app.command()
+def run(
+    as_of: Day = None,
+    source: Annotated[
+        list[str] | None, typer.Option("--source", help=f"Load only this source, repeatable: {', '.join(SOURCES)}.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Extract anew even what is landed for this date.")] = False,
+    families: Families = _SAMPLE_FAMILIES,
+) -> None:
+    """Load once, end to end, through Airflow: your connections, or the sample where none is set."""
+    from kampungkb.orchestration import nightly
+    from kampungkb.reporting.screen import Screen
+    from kampungkb.settings import load_settings
+
+    settings = load_settings()
+    unknown = sorted(set(source or ()) - set(SOURCES))
+    if unknown:
+        raise KampungkbError(f"Unknown source: {', '.join(unknown)}. Known are {', '.join(SOURCES)}.")
+    order = nightly.Order(
+        as_of=as_of.date() if as_of else None, sources=tuple(source or SOURCES), force=force, families=families
+    )
+    screen = Screen()
+    try:
+        nightly.load(settings, os.environ, order, screen.say, screen.progress, screen.summary)
+    except nightly.LoadFailed as fault:
+        screen.failed(fault.log)
+        raise
+
+
+@app.command()
+def up(
+    port: Annotated[int, typer.Option(min=1, max=65535, envvar="AIRFLOW__API__PORT", help="Port of the page.")] = 8080,
+    families: Families = _SAMPLE_FAMILIES,
+) -> None:
+    """Keep Airflow's page and scheduler up on this machine until Ctrl-C."""
+    from kampungkb.orchestration import up as airflow
+    from kampungkb.reporting.screen import Screen
+    from kampungkb.settings import load_settings
+
+    screen = Screen()
+    airflow.serve(load_settings(), os.environ, port, families, screen.say, screen.ready)
+
+
+@app.command()
+def sql(query: Annotated[str, typer.Argument(help="One SQL statement.")]) -> None:
+    """Print the rows of a query to the warehouse (configured or embedded) as CSV."""
+    from kampungkb.connections import connections_from_environment
+    from kampungkb.settings import load_settings
+    from kampungkb.warehouse.connect import warehouse as reach
+    from kampungkb.warehouse.query import to_csv
+
+    with reach(load_settings(), connections_from_environment()) as engine:
+        to_csv(engine, query, sys.stdout)
+
+
+@app.command()
+def warehouse() -> None:
+    """Keep the embedded warehouse up until Ctrl-C and print its address, for other tools."""
+    import signal
+
+    from kampungkb.reporting.screen import Screen
+    from kampungkb.settings import load_settings
+    from kampungkb.warehouse import embedded
+
+    with embedded.running(load_settings()) as server:
+        Screen().line("warehouse_url", url=server.uri())
+        while True:
+            signal.pause()
+
+
+@app.command()
+def sample(
+    out: Annotated[Path, typer.Option(help="Folder to write, made where it is missing.")],
+    families: Families = _SAMPLE_FAMILIES,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same sample.")] = 2104,
+    error_scale: Annotated[float, typer.Option(min=0, help="Multiplies every error rate.")] = 1.0,
+    as_of: Day = None,
+) -> None:
+    """Make sample sources with known truth."""
+    from kampungkb.reporting.messages import number
+    from kampungkb.reporting.screen import Screen
+    from kampungkb.sample import generate
+
+    made = generate(out, families=families, seed=seed, as_of=as_of.date() if as_of else None, error_scale=error_scale)
+    Screen().line(
+        "sample_made",
+        families=number(made.families),
+        persons=number(made.persons),
+        villages=number(made.villages),
+        path=out,
+    )
+
+
+@app.command()
+def load_registry(
+    folder: Annotated[Path, typer.Argument(help="Folder of a sample.")],
+    url: Annotated[str, typer.Argument(help="SQLAlchemy URL, as in postgresql+psycopg://user:password@host/database.")],
+    schema: Annotated[str | None, typer.Option(help="Schema (default: the connection's own).")] = None,
+) -> None:
+    """Fill a database with the civil registry of a sample, replacing what stands there."""
+    from kampungkb.reporting.screen import Screen
+    from kampungkb.sample import load_registry as fill
+
+    fill(folder, url, schema)
+    Screen().line("registry_filled")
+
+
+@app.command()
+def serve_insurance(
+    entries: Annotated[Path, typer.Argument(help="A sample's folder, or a file of entries (Parquet, JSON lines).")],
+    cons_id: Annotated[str, typer.Option(envvar="KAMPUNGKB_INSURANCE_CONS_ID")],
+    secret: Annotated[str, typer.Option(envvar="KAMPUNGKB_INSURANCE_SECRET", help="Better set as variable.")],
+    user_key: Annotated[str, typer.Option(envvar="KAMPUNGKB_INSURANCE_USER_KEY")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    port_file: Annotated[Path | None, typer.Option(help="Written with the port once connections are taken.")] = None,
+    base_path: Annotated[str, typer.Option(help="Path before /peserta.")] = "",
+    faults: Annotated[
+        Path | None, typer.Option(help='JSON list of faults to commit, such as [{"kind": "server_error"}].')
+    ] = None,
+) -> None:
+    """Serve a sample as the health insurer's API on 127.0.0.1 until Ctrl-C."""
+    import logging
+
+    from pydantic import ValidationError
+
+    from kampungkb.errors import ConfigurationError
+    from kampungkb.sample import serve_insurance as serve
+    from kampungkb.sample.insurance_faults import FAULTS
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        planned = FAULTS.validate_json(faults.read_bytes()) if faults else []
+    except (OSError, ValidationError) as fault:
+        raise ConfigurationError(f"{faults} is no JSON list of faults: {fault}") from None
+    serve(
+        entries / "health_insurance" / "peserta.parquet" if entries.is_dir() else entries,
+        cons_id=cons_id,
+        secret=secret,
+        user_key=user_key,
+        port=port,
+        port_file=port_file,
+        faults=planned,
+        base_path=base_path,
+    )

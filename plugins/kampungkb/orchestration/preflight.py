@@ -1,0 +1,22 @@
+"""What can be known to be wrong before an hour of work: settings, connections, the warehouse."""
+
+import logging
+
+from kampungkb.run import Run, present_sources
+from kampungkb.warehouse import connect
+
+log = logging.getLogger(__name__)
+
+
+def check(run: Run) -> list[str]:
+    """The sources to load, in pipeline order.
+
+    Raises :class:`~kampungkb.errors.ConfigurationError` for a missing key, a missing family survey or an unknown
+    source, :class:`~kampungkb.errors.WarehouseError` where the warehouse is out of reach.
+    """
+    present = present_sources(run.connections, run.sources)
+    _ = run.pseudonym_key
+    with connect.warehouse(run.settings, run.connections):
+        pass
+    log.info("Load as of %s of %s", run.as_of, ", ".join(present))
+    return list(present)
