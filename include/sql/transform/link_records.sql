@@ -23,7 +23,7 @@ with person_record as (
         'health_insurance' as source,
         source_key,
         nik,
-        "tglLahir" as birth_date, -- noqa: RF06
+        "tglLahir" as birth_date,
         nama as full_name
     from peserta
 )

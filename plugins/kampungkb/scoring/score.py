@@ -1,0 +1,85 @@
+"""The score step."""
+
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kampungkb import lake
+from kampungkb.engine.accepted import attach
+from kampungkb.engine.duckdb import connect, sql_text
+from kampungkb.errors import ReconciliationError
+from kampungkb.refs import Linked, Scored, Validated
+from kampungkb.run import FAMILY_SURVEY, Run
+from kampungkb.scoring.methodology import Methodology
+from kampungkb.scoring.reading import load_methodology
+from kampungkb.scoring.statements import (
+    BASES,
+    evidence_statements,
+    family_answer_statement,
+    family_score_statement,
+    member_answer_statement,
+)
+
+log = logging.getLogger(__name__)
+
+FAMILY_SCORE = "family_score.parquet"
+INDICATOR = "indicator.parquet"
+
+
+def score(run: Run, validated: Sequence[Validated], linked: Linked, methodology: Methodology | None = None) -> Scored:
+    """Score every accepted family on both bases and write `lake/scores/<as_of>/`.
+
+    `family_score.parquet` has one row a family and basis, scores 0–100; `indicator.parquet` explains the positions of
+    `states` and `provenances`. Reads the accepted Parquet files and the crosswalk of `linked`. The method is the
+    current one unless another is given. Raises :class:`~kampungkb.errors.ReconciliationError` where a family is
+    missing or doubled.
+    """
+    started = time.monotonic()
+    method = methodology or load_methodology()
+    target = lake.scores(run.settings, run.as_of)
+    with connect(run) as connection, lake.replacing(target) as folder:
+        attach(connection, validated, "keluarga", "anggota", "biodata_wni", "peserta")
+        for name in ("person_link", "family_link"):
+            connection.read_parquet(str(linked.path / f"{name}.parquet")).create_view(name)
+        connection.execute(f"create view member as {sql_text('score_member')}")
+        for table, statement in evidence_statements(method, run.as_of):
+            connection.execute(f"create table {table} as {statement}")
+        connection.execute(f"create view member_answer as {member_answer_statement(method)}")
+        connection.execute(f"create table family_answer as {family_answer_statement(method)}")
+        file = str(folder / FAMILY_SCORE).replace("'", "''")
+        connection.execute(f"copy ({family_score_statement(method)}) to '{file}' (format parquet, compression zstd)")
+        _write_indicators(method, folder / INDICATOR)
+        rows = pq.read_metadata(folder / FAMILY_SCORE).num_rows
+        families = _accepted_families(validated)
+        if rows != families * len(BASES):
+            raise ReconciliationError(
+                f"{families} families were accepted and {rows} scores written instead of {families * len(BASES)}. "
+                "Nothing was published; run linkage and scoring of this date again."
+            )
+    log.info("scored %s families on %s bases, %.1f s", families, len(BASES), time.monotonic() - started)
+    return Scored(path=target, families=families, rows=rows)
+
+
+def _accepted_families(validated: Sequence[Validated]) -> int:
+    survey = next(reference for reference in validated if reference.source == FAMILY_SURVEY)
+    return pq.read_metadata(survey.path / "keluarga.parquet").num_rows
+
+
+def _write_indicators(methodology: Methodology, file: Path) -> None:
+    rows = [
+        {
+            "methodology": methodology.id,
+            "position": position,
+            "indicator": indicator.id,
+            "dimension": indicator.dimension,
+            "in_index": indicator.in_index,
+            "sector": indicator.sector,
+            "function": indicator.function,
+        }
+        for position, indicator in enumerate(methodology.indicators, start=1)
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), file, compression="zstd")
