@@ -1,0 +1,104 @@
+"""The audit before a publication: Great Expectations on the staged tables, in PostgreSQL itself.
+
+Each `expectations/warehouse_<table>.json` is the suite of one staged table. What a rule is for stands in the `notes`
+of each expectation and is what a failure says; values never leave the database.
+"""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+
+from kampungkb.errors import AuditError, ConfigurationError
+from kampungkb.settings import EXPECTATIONS
+
+log = logging.getLogger(__name__)
+
+PREFIX = "warehouse_"
+_COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0}
+
+
+def audit(engine: Engine, schema: str) -> int:
+    """Run every warehouse suite on the staging schema; returns the number of expectations that held.
+
+    Raises :class:`AuditError` that names each rule that does not hold, with the number of rows.
+    """
+    begun = time.monotonic()
+    faults: list[str] = []
+    held = 0
+    with _quiet_great_expectations() as gx:
+        context = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = {"globally": False}
+        source = context.data_sources.add_postgres("staging", connection_string=_connection_string(engine, schema))
+        try:
+            for path in sorted(EXPECTATIONS.glob(f"{PREFIX}*.json")):
+                suite = _read_suite(gx, path)
+                table = path.stem.removeprefix(PREFIX)
+                asset = source.add_table_asset(table, table_name=table)
+                batch = asset.add_batch_definition_whole_table("all").get_batch()
+                results = batch.validate(suite, result_format=_COUNTS_ONLY).results
+                found = [fault for result in results if (fault := _fault(table, result))]
+                faults += found
+                held += len(results) - len(found)
+        finally:
+            source.get_execution_engine().close()
+    if faults:
+        raise AuditError(
+            f"The audit stopped the publication; the warehouse is as it was. {len(faults)} rule(s) do not hold: "
+            + "; ".join(faults)
+            + ". Find the step that made these rows wrong, then run again."
+        )
+    log.info("Audit: %d expectations held on the staged tables, %.1f s", held, time.monotonic() - begun)
+    return held
+
+
+def _fault(table: str, result: Any) -> str | None:
+    """What a result says for a person: None where the rule holds."""
+    if result.success:
+        return None
+    rule = result.expectation_config.notes or result.expectation_config.type
+    if _raised(result.exception_info):
+        return f"{table}: the check itself is broken ({rule})"
+    count = result.result.get("unexpected_count", result.result.get("observed_value"))
+    return f"{table}: {rule} ({count} rows)"
+
+
+def _raised(info: dict[str, Any]) -> bool:
+    """Whether a check raised: flat for some expectations, one entry a metric for others."""
+    return bool(info.get("raised_exception")) or any(
+        isinstance(entry, dict) and entry.get("raised_exception") for entry in info.values()
+    )
+
+
+def _read_suite(gx: Any, path: Path) -> Any:
+    try:
+        return gx.ExpectationSuite(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, gx.exceptions.GreatExpectationsError) as fault:
+        raise ConfigurationError(f"The audit suite {path.name} cannot be used: {fault}. Correct the file.") from None
+
+
+def _connection_string(engine: Engine, schema: str) -> str:
+    """The engine's address with the staging schema first, so that a rule may look into its other tables by name."""
+    options = f"{engine.url.query.get('options', '')} -csearch_path={schema}".strip()
+    return engine.url.update_query_dict({"options": options}).render_as_string(hide_password=False)
+
+
+@contextmanager
+def _quiet_great_expectations() -> Iterator[Any]:
+    """Great Expectations without analytics and without its chatter about every metric."""
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    logger = logging.getLogger("great_expectations")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        import great_expectations as gx  # takes seconds: only the process that audits pays for it
+
+        yield gx
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,225 @@
+"""Publication: stage, audit, then apply the differences in one transaction. Readers see the old state or the new one.
+
+Tables keyed by `as_of` keep their history; all others show the greatest `as_of` ever published, so a backfill leaves
+them alone.
+"""
+
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import adbc_driver_manager
+import pyarrow as pa
+from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DataError, SQLAlchemyError
+
+from kampungkb.errors import ConfigurationError, WarehouseError
+from kampungkb.refs import Linked, Published, Scored, Snapshot, Validated
+from kampungkb.run import FAMILY_SURVEY, Run
+from kampungkb.scoring.reading import load_methodology
+from kampungkb.warehouse import reference
+from kampungkb.warehouse.audit import audit
+from kampungkb.warehouse.connect import reason, warehouse
+from kampungkb.warehouse.differences import apply
+from kampungkb.warehouse.locks import PUBLISH, wait_for
+from kampungkb.warehouse.migrate import migrate
+from kampungkb.warehouse.models import Base, LoadRun
+from kampungkb.warehouse.staging import Staging, staging
+
+log = logging.getLogger(__name__)
+
+COMPUTED = (
+    *("dim_region", "kampung_kb", "village", "region_measure"),
+    *("village_index", "district_index", "regency_index", "indicator_coverage", "data_quality", "reconciliation"),
+)
+BY_AS_OF = ("mart.village_index", "mart.district_index", "mart.regency_index", "mart.data_quality")
+BY_RUN = ("ops.check_result",)
+LATEST = (
+    *("core.dim_region", "core.kampung_kb", "core.dim_indicator", "core.family_score"),
+    *("mart.indicator_coverage", "ops.quarantine", "vault.person_link", "vault.family_link"),
+)
+
+
+def publish(
+    run: Run,
+    validated: Sequence[Validated],
+    linked: Linked,
+    scored: Scored,
+    started_at: datetime | None = None,
+    snapshots: Sequence[Snapshot] = (),
+) -> Published:
+    """Publish a scored run to the warehouse of `run.connections`, or the embedded one where none is configured.
+
+    `snapshots` add to `ops.load_run` how many workbooks were parsed. Raises :class:`AuditError` where the staged
+    tables are wrong and :class:`WarehouseError` where the warehouse fails; either leaves it as it was.
+    """
+    begun = time.monotonic()
+    started = started_at or datetime.now(UTC)
+    stale = sorted(source.source for source in validated if source.stale)
+    with _clear_faults(), warehouse(run.settings, run.connections) as engine, staging(engine, run.run_id) as staged:
+        rows = _stage(staged, run, validated, linked, scored, stale)
+        log.info("Staged %d rows, %.1f s", rows, time.monotonic() - begun)
+        audit(engine, staged.schema)
+        migrate(engine)
+        counts = load_counts(validated, linked, snapshots)
+        record = {"as_of": run.as_of, "status": "success", "stale_sources": stale, "started_at": started}
+        published = _apply(engine, staged, run, {**record, "counts": counts})
+        _analyze(engine, published)
+    log.info(
+        "Published as_of %s: %d rows changed, %.1f s",
+        run.as_of,
+        sum(published.changed.values()),
+        time.monotonic() - begun,
+    )
+    return published
+
+
+def load_counts(
+    validated: Sequence[Validated], linked: Linked, snapshots: Sequence[Snapshot] = ()
+) -> dict[str, dict[str, Any]]:
+    """What a run read, accepted, rejected and nulled by source and table, as `ops.load_run.counts` keeps it."""
+    parsed = {snapshot.source: snapshot.parsed for snapshot in snapshots}
+    return {
+        source.source: {
+            "tables": {table: _measures(source, table) for table in sorted(source.read)},
+            "total": _measures(source),
+            "files_rejected": source.files_rejected,
+            "parsed": parsed.get(source.source),
+            "records": linked.records.get(source.source, 0),
+            "linked": linked.linked.get(source.source, 0),
+            "stale": source.stale,
+            "reason": source.reason,
+        }
+        for source in validated
+    }
+
+
+def _measures(source: Validated, table: str | None = None) -> dict[str, int]:
+    counted: dict[str, Mapping[str, int]] = {
+        "read": source.read,
+        "accepted": source.accepted,
+        "rejected": source.rejected,
+        "nulled": source.nulled,
+    }
+    return {name: sum(n for t, n in tables.items() if table in (None, t)) for name, tables in counted.items()}
+
+
+def _stage(
+    staged: Staging, run: Run, validated: Sequence[Validated], linked: Linked, scored: Scored, stale: Sequence[str]
+) -> int:
+    """Load the lake and the reference into the staging schema and compute the marts there; returns the rows."""
+    indicators = scored.path / "indicator.parquet"
+    rows = sum(
+        (
+            staged.load_parquet("family_score", [scored.path / "family_score.parquet"]),
+            staged.load_parquet("dim_indicator", [indicators]),
+            staged.load_parquet("person_link", [linked.path / "person_link.parquet"]),
+            staged.load_parquet("family_link", [linked.path / "family_link.parquet"]),
+            staged.load_parquet("check_result", [source.path / "checks.parquet" for source in validated]),
+            staged.load_parquet("quarantine", [source.path / "quarantine.parquet" for source in validated]),
+        )
+    )
+    staged.load("raw_region", reference.regions(run.settings).to_reader())
+    staged.load("raw_kampung_kb", reference.kampung_kb(run.settings).to_reader())
+    staged.load("category_level", _category_levels(staged).to_reader())
+    staged.load("expected_count", _expected_counts(validated, linked, scored).to_reader())
+    for name in COMPUTED:
+        rows += staged.compute(name, run.as_of, stale)
+    return rows
+
+
+def _category_levels(staged: Staging) -> pa.Table:
+    """The methodology's categories with their bounds, from low to high."""
+    with staged.engine.connect() as connection:
+        used = connection.execute(select(staged.tables["dim_indicator"].c.methodology).distinct()).scalars().all()
+    if len(used) != 1:
+        raise WarehouseError(f"The scores name {len(used)} methodologies, one is expected: run the load again.")
+    categories = load_methodology(used[0]).categories
+    return pa.table(
+        {
+            "position": pa.array(range(1, len(categories.levels) + 1), pa.int32()),
+            "category": pa.array([level.id for level in categories.levels], pa.string()),
+            "below": pa.array([level.below for level in categories.levels], pa.float64()),
+            "up_to": pa.array([level.up_to for level in categories.levels], pa.float64()),
+            "digits": pa.array([categories.digits] * len(categories.levels), pa.int32()),
+        }
+    )
+
+
+def _expected_counts(validated: Sequence[Validated], linked: Linked, scored: Scored) -> pa.Table:
+    """What the earlier steps counted, one row a source, measure and table."""
+    counts = [
+        (source.source, measure, table, counted)
+        for source in validated
+        for table in source.read
+        for measure, counted in _measures(source, table).items()
+    ]
+    counts += [(source, "records", "", counted) for source, counted in linked.records.items()]
+    counts += [(FAMILY_SURVEY, "families", "", scored.families), (FAMILY_SURVEY, "rows", "", scored.rows)]
+    sources, measures, tables, counted = zip(*counts, strict=True)
+    return pa.table(
+        {
+            "source": pa.array(sources, pa.string()),
+            "measure": pa.array(measures, pa.string()),
+            "source_table": pa.array(tables, pa.string()),
+            "counted": pa.array(counted, pa.int32()),
+        }
+    )
+
+
+def _apply(engine: Engine, staged: Staging, run: Run, record: dict[str, Any]) -> Published:
+    """The one transaction of a publication."""
+    tables = Base.metadata.tables
+    with engine.begin() as connection:
+        wait_for(connection, PUBLISH)
+        newest = connection.execute(select(func.max(LoadRun.as_of))).scalar_one()
+        latest = newest is None or run.as_of >= newest
+        scopes: dict[str, dict[str, Any] | None] = {
+            **{name: {"as_of": run.as_of} for name in BY_AS_OF},
+            **{name: {"run_id": run.run_id} for name in BY_RUN},
+            **(dict.fromkeys(LATEST) if latest else {}),
+        }
+        changed = {
+            name: apply(connection, tables[name], staged.tables[tables[name].name], scope)
+            for name, scope in scopes.items()
+        }
+        _record(connection, run.run_id, record)
+    return Published(as_of=run.as_of, latest=latest, changed=changed)
+
+
+def _record(connection: Connection, run_id: str, record: dict[str, Any]) -> None:
+    """Write the run's row of `ops.load_run`, over the one of an earlier try."""
+    values = {**record, "finished_at": func.clock_timestamp()}
+    statement = insert(LoadRun).values(run_id=run_id, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["run_id"], set_=values))
+
+
+def _analyze(engine: Engine, published: Published) -> None:
+    """Fresh statistics for the tables that changed; no row is touched."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for name in (name for name, rows in published.changed.items() if rows):
+            connection.execute(text(f"analyze {name}"))
+
+
+@contextmanager
+def _clear_faults() -> Iterator[None]:
+    """Turn what PostgreSQL or its driver raises into one sentence without values."""
+    try:
+        yield
+    except DataError as fault:
+        raise ConfigurationError(
+            f"A region reference file holds a value that is no date ({getattr(fault.orig, 'sqlstate', '')}): correct "
+            "valid_from and valid_to in regions.csv and kampung_kb.csv (YYYY-MM-DD). Nothing was published."
+        ) from None
+    except SQLAlchemyError as fault:
+        raise WarehouseError(f"The publication failed and nothing was published: {reason(fault)}.") from None
+    except adbc_driver_manager.Error as fault:
+        state = fault.sqlstate or type(fault).__name__
+        raise WarehouseError(
+            f"Loading the staging tables failed ({state}) and nothing was published: check that the warehouse has room "
+            "and still runs, then run again."
+        ) from None

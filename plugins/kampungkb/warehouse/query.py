@@ -1,0 +1,197 @@
+"""Reading the warehouse: any query as CSV, and the figures of a load for its summary. Always in read-only transactions."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Any, BinaryIO
+
+import psycopg
+from psycopg import pq, sql
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from kampungkb.errors import WarehouseError
+from kampungkb.warehouse.connect import libpq_uri, reason
+
+log = logging.getLogger(__name__)
+
+
+def to_csv(engine: Engine, query: str, out: BinaryIO) -> int:
+    """Stream the rows of one query to `out` as CSV with a header (UTF-8, PostgreSQL's forms); returns the bytes.
+
+    Raises :class:`WarehouseError` with PostgreSQL's message, line and column where the query is wrong, returns no
+    rows (only queries are exported) or tries to write.
+    """
+    written = 0
+    try:
+        with psycopg.connect(libpq_uri(engine), options="-c default_transaction_read_only=on") as connection:
+            cleaned = _single_query(connection, query)
+            copy = sql.SQL("copy ({}\n) to stdout with (format csv, header)").format(sql.SQL(cleaned))
+            with connection.cursor() as cursor, cursor.copy(copy) as rows:
+                for block in rows:
+                    written += out.write(block)
+    except psycopg.Error as fault:
+        raise WarehouseError(f"PostgreSQL refuses the query: {_message(fault, query)}") from None
+    return written
+
+
+def _single_query(connection: psycopg.Connection[Any], query: str) -> str:
+    """The query without a closing semicolon, once PostgreSQL has parsed it as exactly one statement that returns rows.
+
+    It is parsed alone before it is put inside COPY, so faults carry the position in the user's own text and nothing
+    can reach beyond the parentheses.
+    """
+    cleaned = query.strip().rstrip(";").rstrip()
+    server = connection.pgconn
+    encoding = connection.info.encoding
+    parsed = server.prepare(b"", cleaned.encode(encoding))
+    if parsed.status != pq.ExecStatus.COMMAND_OK:
+        raise psycopg.errors.error_from_result(parsed, encoding)
+    if server.describe_prepared(b"").nfields == 0:
+        raise WarehouseError("The statement returns no rows; only queries (select, with, values, table) are exported.")
+    return cleaned
+
+
+def _message(fault: psycopg.Error, query: str) -> str:
+    """PostgreSQL's sentence with the hint and, where it names one, the place in the query."""
+    diagnosis = fault.diag
+    primary = diagnosis.message_primary or " ".join(str(fault).split())
+    position = diagnosis.statement_position
+    place = ""
+    if position and diagnosis.internal_query is None:
+        before = query.lstrip()[: int(position) - 1]
+        skipped = query[: len(query) - len(query.lstrip())].count("\n")
+        line = skipped + before.count("\n") + 1
+        place = f" (line {line}, column {len(before) - before.rfind(chr(10))})"
+    hint = f" {diagnosis.message_hint}" if diagnosis.message_hint else ""
+    return f"{primary}{place}.{hint}"
+
+
+class _Figures(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Counts(_Figures):
+    """Rows of a source table (or of all its tables); `nulled` counts values."""
+
+    read: int
+    accepted: int
+    rejected: int
+    nulled: int
+
+
+class SourceSummary(_Figures):
+    """One source of a load. `parsed` workbooks were read anew; None where the source has none or nobody said."""
+
+    tables: dict[str, Counts]
+    total: Counts
+    files_rejected: int
+    parsed: int | None
+    records: int
+    linked: int
+    stale: bool
+    reason: str | None
+
+    @property
+    def linked_share(self) -> float | None:
+        """Share of the person records that are linked to another source's record, 0-1; None without records."""
+        return self.linked / self.records if self.records else None
+
+
+class IndexSummary(_Figures):
+    """The index of a group of families on one basis: the mean over those with a value, 0-100."""
+
+    code: str
+    name: str
+    basis: str
+    families: int
+    ibangga: float | None
+    category: str | None = None
+
+
+class LoadSummary(_Figures):
+    """The figures of one published load. `latest` says whether marts without `as_of` show it."""
+
+    run_id: str
+    as_of: date
+    latest: bool
+    seconds: float
+    stale_sources: list[str]
+    sources: dict[str, SourceSummary]
+    regencies: list[IndexSummary]
+    kampung_kb: list[IndexSummary]
+
+
+_LOAD = """
+select
+    run_id, as_of, stale_sources, counts,
+    extract(epoch from finished_at - started_at)::float8 as seconds,
+    as_of = (select max(as_of) from ops.load_run) as latest
+from ops.load_run
+where (cast(:run_id as text) is null or run_id = :run_id) and (cast(:as_of as date) is null or as_of = :as_of)
+order by finished_at desc
+limit 1
+"""
+
+_REGENCIES = """
+select regency_code as code, regency as name, basis, families, ibangga, category
+from mart.regency_index
+where as_of = :as_of
+order by regency_code, basis desc
+"""
+
+# The mean over families is the villages' mean weighted by their scored families.
+_KAMPUNG_KB = """
+select
+    'kampung_kb' as code,
+    'Kampung KB' as name,
+    basis,
+    sum(families) as families,
+    sum(ibangga * (rentan + berkembang + tangguh)) / nullif(sum(rentan + berkembang + tangguh), 0) as ibangga
+from mart.village_index
+where as_of = :as_of and kampung_kb
+group by basis
+order by basis desc
+"""
+
+
+def load_summary(engine: Engine, run_id: str | None = None, as_of: date | None = None) -> LoadSummary:
+    """The figures of a published load: of a run, of the last run for a date, or (neither given) of the last run.
+
+    Raises :class:`WarehouseError` where there is no such load.
+    """
+    with _reading(engine) as connection:
+        load = connection.execute(text(_LOAD), {"run_id": run_id, "as_of": as_of}).mappings().one_or_none()
+        if load is None:
+            wanted = " ".join(filter(None, [run_id and f"with the id {run_id}", as_of and f"for {as_of}"]))
+            raise WarehouseError(f"The warehouse holds no published load {wanted}".rstrip() + ": run `make run` first.")
+        on = {"as_of": load["as_of"]}
+        return LoadSummary.model_validate(
+            {
+                **load,
+                "sources": load["counts"],
+                "regencies": list(connection.execute(text(_REGENCIES), on).mappings()),
+                "kampung_kb": list(connection.execute(text(_KAMPUNG_KB), on).mappings()),
+            }
+        )
+
+
+@contextmanager
+def _reading(engine: Engine) -> Iterator[Connection]:
+    """One consistent view of the warehouse, whatever is published meanwhile."""
+    try:
+        with (
+            engine.connect().execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            ) as connection,
+            connection.begin(),
+        ):
+            yield connection
+    except SQLAlchemyError as fault:
+        if getattr(getattr(fault, "orig", None), "sqlstate", None) in ("42P01", "3F000"):
+            raise WarehouseError(
+                "The warehouse is empty: nothing has been published yet. Run `make run` first."
+            ) from None
+        raise WarehouseError(f"The warehouse cannot be read: {reason(fault)}.") from None

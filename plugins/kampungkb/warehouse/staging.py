@@ -1,0 +1,190 @@
+"""The staging schema of one publication: unlogged tables filled from the lake, and the marts computed from them.
+
+Its name is unique and locked for as long as its run lives; schemas whose lock is free belong to dead runs and are
+dropped by the next one.
+"""
+
+import logging
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import adbc_driver_postgresql.dbapi as adbc  # type: ignore[import-untyped]
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    Double,
+    Engine,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    bindparam,
+    column,
+    insert,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.types import TypeEngine
+
+from kampungkb.errors import WarehouseError
+from kampungkb.settings import INCLUDE
+from kampungkb.warehouse.connect import libpq_uri
+from kampungkb.warehouse.locks import release_named, try_named
+from kampungkb.warehouse.models import Base
+
+log = logging.getLogger(__name__)
+
+PREFIX = "stage_"
+MARTS_SQL = INCLUDE / "sql" / "marts"
+_ARROW: dict[type[TypeEngine[Any]], pa.DataType] = {
+    Text: pa.string(),
+    Integer: pa.int32(),
+    Double: pa.float64(),
+    Boolean: pa.bool_(),
+    Date: pa.date32(),
+}
+
+
+def _text_columns(*names: str) -> list[Column[Any]]:
+    return [Column(name, Text) for name in names]
+
+
+def _staged_tables(schema: str, run_id: str) -> dict[str, Table]:
+    """Every table of the warehouse without keys (the audit looks for what they would refuse), and the helpers."""
+    metadata = MetaData(schema=schema)
+    for table in Base.metadata.sorted_tables:
+        columns = [Column(c.name, c.type, server_default=run_id if c.name == "run_id" else None) for c in table.columns]
+        Table(table.name, metadata, *columns, prefixes=["unlogged"])
+    helpers: dict[str, list[Column[Any]]] = {
+        "raw_region": _text_columns("code", "name", "level", "parent", "valid_from", "valid_to", "successor_code"),
+        "raw_kampung_kb": _text_columns("village_code", "valid_from", "valid_to", "successor_code"),
+        "expected_count": [*_text_columns("source", "measure", "source_table"), Column("counted", Integer)],
+        "category_level": [
+            Column("position", Integer),
+            *_text_columns("category"),
+            *(Column(name, Double) for name in ("below", "up_to")),
+            Column("digits", Integer),
+        ],
+        "village": [
+            *_text_columns("village_code", "village", "district_code", "regency_code"),
+            Column("kampung_kb", Boolean),
+        ],
+        "region_measure": [
+            *_text_columns("code", "basis"),
+            Column("families", Integer),
+            *(Column(name, Double) for name in ("ketentraman", "kemandirian", "kebahagiaan", "ibangga")),
+            *_text_columns("category"),
+            *(Column(name, Integer) for name in ("rentan", "berkembang", "tangguh")),
+        ],
+        "reconciliation": [
+            *_text_columns("source", "subject"),
+            *(Column(name, Integer) for name in ("expected", "staged")),
+        ],
+    }
+    for name, columns in helpers.items():
+        Table(name, metadata, *columns, prefixes=["unlogged"])
+    return {table.name: table for table in metadata.tables.values()}
+
+
+class Staging:
+    """One staging schema: `load` fills a table from Arrow batches, `compute` from a file of `include/sql/marts`."""
+
+    def __init__(self, engine: Engine, schema: str, tables: dict[str, Table]) -> None:
+        self.engine = engine
+        self.schema = schema
+        self.tables = tables
+
+    def load_parquet(self, name: str, files: Iterable[Path]) -> int:
+        """Fill a table from Parquet files of the lake; returns the number of rows."""
+        table = self.tables[name]
+        columns = [c for c in table.columns if c.server_default is None]
+        return sum(self.load(name, _parquet_reader(path, columns)) for path in files)
+
+    def load(self, name: str, reader: pa.RecordBatchReader) -> int:
+        """Append Arrow batches to a table by binary COPY; returns the number of rows."""
+        with adbc.connect(libpq_uri(self.engine)) as connection, connection.cursor() as cursor:
+            rows: int = cursor.adbc_ingest(name, reader, mode="append", db_schema_name=self.schema)
+            connection.commit()
+        return rows
+
+    def compute(self, name: str, as_of: date, stale_sources: Sequence[str]) -> int:
+        """Fill a table from `include/sql/marts/<name>.sql`; returns the number of rows."""
+        table = self.tables[name]
+        made = (MARTS_SQL / f"{name}.sql").read_text(encoding="utf-8")
+        parameters = [
+            bindparam(key, value, type_)
+            for key, value, type_ in (("as_of", as_of, Date()), ("stale_sources", list(stale_sources), ARRAY(Text)))
+            if f":{key}" in made
+        ]
+        rows = text(made).bindparams(*parameters).columns(*(column(c.name, c.type) for c in table.columns))
+        source = rows.subquery("made")
+        names = [c.name for c in table.columns]
+        with self.engine.begin() as connection:
+            connection.execute(text(f'set local search_path to "{self.schema}"'))
+            computed = connection.execute(insert(table).from_select(names, select(*(source.c[n] for n in names))))
+            connection.execute(text(f'analyze "{self.schema}"."{name}"'))
+        return computed.rowcount
+
+
+@contextmanager
+def staging(engine: Engine, run_id: str) -> Iterator[Staging]:
+    """A staging schema of its own, dropped at the end; leftovers of dead runs are dropped first."""
+    schema = PREFIX + uuid.uuid4().hex[:16]
+    tables = _staged_tables(schema, run_id)
+    metadata = next(iter(tables.values())).metadata
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as keeper:
+        try_named(keeper, schema)
+        _drop_leftovers(keeper)
+        keeper.execute(text(f'create schema "{schema}"'))
+        try:
+            metadata.create_all(keeper)
+            yield Staging(engine, schema, tables)
+        finally:
+            _drop(keeper, schema)
+
+
+def _drop_leftovers(keeper: Connection) -> None:
+    found = keeper.execute(text("select nspname from pg_namespace where nspname ~ :pattern"), {"pattern": f"^{PREFIX}"})
+    for schema in found.scalars().all():
+        if try_named(keeper, schema):
+            log.info("Dropping the staging schema %s of a run that ended early", schema)
+            _drop(keeper, schema)
+
+
+def _drop(keeper: Connection, schema: str) -> None:
+    """Drop a staging schema; where the server is gone the next run does it."""
+    try:
+        keeper.execute(text(f'drop schema if exists "{schema}" cascade'))
+    except SQLAlchemyError as fault:
+        log.warning("The staging schema %s stays for the next run to drop (%s)", schema, type(fault).__name__)
+    release_named(keeper, schema)
+
+
+def _parquet_reader(path: Path, columns: Sequence[Column[Any]]) -> pa.RecordBatchReader:
+    """The columns of a Parquet file in batches, cast to the types of the table."""
+    schema = pa.schema([(c.name, _ARROW[type(c.type)]) for c in columns])
+    try:
+        file = pq.ParquetFile(path)
+        missing = [name for name in schema.names if name not in file.schema_arrow.names]
+    except (OSError, pa.ArrowInvalid) as fault:
+        raise WarehouseError(
+            f"{path} cannot be read ({type(fault).__name__}): run the load again, it writes the file anew."
+        ) from None
+    if missing:
+        raise WarehouseError(
+            f"{path} lacks the column {missing[0]}: another version of the program wrote it; run the load again."
+        )
+    batches = (
+        batch.select(schema.names).cast(schema) for batch in file.iter_batches(batch_size=65_536, columns=schema.names)
+    )
+    return pa.RecordBatchReader.from_batches(schema, batches)

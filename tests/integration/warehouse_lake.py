@@ -1,0 +1,260 @@
+"""A small lake written by hand: what validate, link and score leave behind, with every figure chosen by the test."""
+
+import hashlib
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kampungkb import lake
+from kampungkb.refs import Linked, Scored, Validated
+from kampungkb.run import Run
+
+REGIONS = """code,name,level,parent,valid_from,valid_to,successor_code
+21,Kepulauan Riau,provinsi,,,,
+21.04,Kabupaten Lingga,kabupaten,21,,,
+21.04.01,Singkep,kecamatan,21.04,,,
+21.04.02,Lingga,kecamatan,21.04,,,
+21.04.01.1001,Dabo,kelurahan,21.04.01,,,
+21.04.01.2002,Batu Berdaun,desa,21.04.01,,,
+21.04.01.2003,Lama,desa,21.04.01,,2020-12-31,21.04.01.2002
+2104022001,Mepar,desa,2104.02,2024-01-01,,
+"""
+KAMPUNG_KB = """village_code,valid_from,valid_to,successor_code
+21.04.01.1001,2018-01-01,,
+2104012002,2017-01-01,2019-12-31,
+"""
+DABO, BATU_BERDAUN, LAMA, MEPAR = "2104011001", "2104012002", "2104012003", "2104022001"
+
+INDICATORS = (
+    *((f"k{n}", "ketentraman", True) for n in range(1, 4)),
+    *((f"m{n}", "kemandirian", True) for n in range(1, 4)),
+    *((f"b{n}", "kebahagiaan", True) for n in range(1, 4)),
+    ("house_environment", "kemandirian", False),
+)
+
+
+@dataclass(frozen=True)
+class Family:
+    """One accepted family with its packed answers on both bases and the number of its members."""
+
+    code: str
+    village: str
+    survey: str
+    integrated: str
+    members: int = 2
+
+    @property
+    def key(self) -> str:
+        return hashlib.sha256(self.code.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One row of check results."""
+
+    source: str
+    rule: str
+    village: str
+    dimension: str
+    severity: str
+    checked: int
+    failed: int
+
+
+@dataclass
+class Night:
+    """What one night leaves in the lake; `write` writes it and returns the references that publish takes."""
+
+    families: list[Family]
+    checks: list[Check] = field(default_factory=list)
+    rejected: int = 2
+    nulled: int = 3
+    stale: frozenset[str] = frozenset()
+    sources: tuple[str, ...] = ("family_survey", "civil_registry", "health_insurance")
+
+    def write(self, run: Run) -> tuple[list[Validated], Linked, Scored]:
+        write_reference(run.settings.root)
+        validated = [self._validated(run, source) for source in self.sources]
+        return validated, self._linked(run), self._scored(run)
+
+    def _records(self) -> dict[str, list[str]]:
+        members = [f"{f.code}-{n}" for f in self.families for n in range(1, f.members + 1)]
+        every = {
+            "family_survey": members,
+            "civil_registry": [f"{n:016d}" for n in range(len(members))],
+            "health_insurance": [f"{n:013d}" for n in range(len(members))],
+        }
+        return {source: every[source] for source in self.sources}
+
+    def _validated(self, run: Run, source: str) -> Validated:
+        persons = {"family_survey": "anggota", "civil_registry": "biodata_wni", "health_insurance": "peserta"}[source]
+        accepted = {persons: len(self._records()[source])}
+        if source == "family_survey":
+            accepted["keluarga"] = len(self.families)
+        if source == "civil_registry":
+            accepted["data_keluarga"] = 5
+        folder = lake.accepted(run.settings, run.as_of, source)
+        rows = [(n, "row", None) for n in range(self.rejected)] + [(n, "value", "K.04") for n in range(self.nulled)]
+        write(
+            folder / "quarantine.parquet",
+            source=([source] * len(rows), pa.string()),
+            source_table=([persons] * len(rows), pa.string()),
+            row_key=([f"{source}-{action}-{n}" for n, action, _ in rows], pa.string()),
+            village_code=([DABO] * len(rows), pa.string()),
+            rule=(["M03"] * len(rows), pa.string()),
+            action=([action for _, action, _ in rows], pa.string()),
+            column_name=([name for _, _, name in rows], pa.string()),
+            reason=(["not 16 digits"] * len(rows), pa.string()),
+            file=(["a.xlsx"] * len(rows), pa.string()),
+            sheet=(["ANGGOTA"] * len(rows), pa.string()),
+            row_number=([n + 2 for n, _, _ in rows], pa.int64()),
+        )
+        checks = [check for check in self.checks if check.source == source]
+        write(
+            folder / "checks.parquet",
+            source=([c.source for c in checks], pa.string()),
+            rule=([c.rule for c in checks], pa.string()),
+            village_code=([c.village for c in checks], pa.string()),
+            dimension=([c.dimension for c in checks], pa.string()),
+            severity=([c.severity for c in checks], pa.string()),
+            checked=([c.checked for c in checks], pa.int64()),
+            failed=([c.failed for c in checks], pa.int64()),
+        )
+        rejected = {table: self.rejected if table == persons else 0 for table in accepted}
+        return Validated(
+            source=source,
+            path=folder,
+            read={table: accepted[table] + rejected[table] for table in accepted},
+            accepted=accepted,
+            rejected=rejected,
+            nulled={table: self.nulled if table == persons else 0 for table in accepted},
+            stale=source in self.stale,
+            reason="unreachable" if source in self.stale else None,
+        )
+
+    def _linked(self, run: Run) -> Linked:
+        folder = lake.persons(run.settings, run.as_of)
+        rows = [(source, key) for source, keys in self._records().items() for key in keys]
+        write(
+            folder / "person_link.parquet",
+            source=([source for source, _ in rows], pa.string()),
+            source_key=([key for _, key in rows], pa.string()),
+            person_key=([hashlib.sha256(key.encode()).hexdigest()[:32] for _, key in rows], pa.string()),
+            match_rule=(["single"] * len(rows), pa.string()),
+            match_probability=([1.0] * len(rows), pa.float64()),
+            linked_since=([date(2026, 1, 1)] * len(rows), pa.date32()),
+        )
+        write(
+            folder / "family_link.parquet",
+            source_key=([f.code for f in self.families], pa.string()),
+            family_key=([f.key for f in self.families], pa.string()),
+        )
+        records = {source: len(keys) for source, keys in self._records().items()}
+        return Linked(path=folder, records=records, linked=dict.fromkeys(records, 1), persons=len(rows))
+
+    def _scored(self, run: Run) -> Scored:
+        folder = lake.scores(run.settings, run.as_of)
+        rows = [(f, b, f.survey if b == "survey" else f.integrated) for f in self.families for b in BASES]
+        scores = [score(states) for _, _, states in rows]
+        write(
+            folder / "family_score.parquet",
+            family_key=([f.key for f, _, _ in rows], pa.string()),
+            village_code=([f.village for f, _, _ in rows], pa.string()),
+            basis=([basis for _, basis, _ in rows], pa.string()),
+            members=([f.members for f, _, _ in rows], pa.int64()),
+            ketentraman=([s[0] for s in scores], pa.float64()),
+            kemandirian=([s[1] for s in scores], pa.float64()),
+            kebahagiaan=([s[2] for s in scores], pa.float64()),
+            ibangga=([s[3] for s in scores], pa.float64()),
+            category=([category(s[3]) for s in scores], pa.string()),
+            states=([states for _, _, states in rows], pa.string()),
+            provenances=(["".join("m" if c == "-" else "s" for c in states) for _, _, states in rows], pa.string()),
+        )
+        write(
+            folder / "indicator.parquet",
+            methodology=(["ibangga_2021"] * len(INDICATORS), pa.string()),
+            position=(list(range(1, len(INDICATORS) + 1)), pa.int32()),
+            indicator=([name for name, _, _ in INDICATORS], pa.string()),
+            dimension=([dimension for _, dimension, _ in INDICATORS], pa.string()),
+            in_index=([in_index for _, _, in_index in INDICATORS], pa.bool_()),
+            sector=(["housing"] * len(INDICATORS), pa.string()),
+            function=(["economic"] * len(INDICATORS), pa.string()),
+        )
+        return Scored(path=folder, families=len(self.families), rows=len(rows))
+
+
+BASES = ("survey", "integrated")
+
+
+def write(path: Path, **columns: tuple[Sequence[Any], pa.DataType]) -> None:
+    """A Parquet file of the given columns (values, type)."""
+    lake.private_folder(path.parent)
+    table = pa.table({name: pa.array(values, kind) for name, (values, kind) in columns.items()})
+    pq.write_table(table, path, compression="zstd")
+
+
+def write_reference(home: Path) -> None:
+    folder = lake.private_folder(home / "reference")
+    (folder / "regions.csv").write_text(REGIONS, encoding="utf-8")
+    (folder / "kampung_kb.csv").write_text(KAMPUNG_KB, encoding="utf-8")
+
+
+def score(states: str) -> tuple[float | None, float | None, float | None, float | None]:
+    """The three dimensions and the index of packed answers."""
+    dimensions = [
+        percentage(c for c, (_, d, in_index) in zip(states, INDICATORS, strict=True) if d == name and in_index)
+        for name in ("ketentraman", "kemandirian", "kebahagiaan")
+    ]
+    known = [d for d in dimensions if d is not None]
+    return dimensions[0], dimensions[1], dimensions[2], sum(known) / 3 if len(known) == 3 else None
+
+
+def percentage(states: Iterable[str]) -> float | None:
+    applicable = [c for c in states if c != "-"]
+    return 100 * applicable.count("1") / len(applicable) if applicable else None
+
+
+def category(index: float | None) -> str | None:
+    if index is None:
+        return None
+    rounded = round(index, 9)
+    return "rentan" if rounded < 40 else "berkembang" if rounded <= 70 else "tangguh"
+
+
+def random_families(seed: int, count: int, villages: Sequence[str] = (DABO, BATU_BERDAUN)) -> list[Family]:
+    """Families with random answers; the integrated ones differ from the survey's in about a third."""
+    rng = random.Random(seed)
+    families = []
+    for n in range(count):
+        survey = "".join(rng.choices("10-", (5, 4, 1), k=len(INDICATORS)))
+        other = "".join(rng.choices("10-", (5, 4, 1), k=len(INDICATORS)))
+        families.append(
+            Family(
+                code=f"{seed:04d}{n:014d}",
+                village=rng.choice(villages),
+                survey=survey,
+                integrated=rng.choice((survey, survey, other)),
+                members=rng.randint(0, 5),
+            )
+        )
+    return families
+
+
+CHECKS = [
+    Check("family_survey", "F01", DABO, "validity", "critical", 100, 2),
+    Check("family_survey", "F06", DABO, "validity", "warning", 2600, 13),
+    Check("family_survey", "F07", DABO, "completeness", "warning", 2300, 23),
+    Check("family_survey", "F04", "unknown", "validity", "critical", 3, 3),
+    Check("civil_registry", "R06", DABO, "consistency", "info", 0, 0),
+]
+
+
+def night(seed: int = 1, count: int = 60, **changes: Any) -> Night:
+    """A night with random families and a few checks."""
+    return replace(Night(random_families(seed, count), CHECKS), **changes)
