@@ -8,12 +8,12 @@ import pytest
 import sqlalchemy
 from psycopg import sql
 from pydantic import SecretStr
+from tests.conftest import AS_OF
 
 from kampungkb.connections import WAREHOUSE, Connection
 from kampungkb.run import Run
 from kampungkb.settings import Settings
 from kampungkb.warehouse import embedded
-from tests.conftest import AS_OF
 
 
 @pytest.fixture(scope="session")

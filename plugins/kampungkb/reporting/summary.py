@@ -34,7 +34,7 @@ def render(loaded: Loaded) -> Iterator[RenderableType]:
     yield _links_table(Linked.model_validate(results["link"]))
     engine = engine_of(loaded.warehouse)
     try:
-        yield _index_table(load_summary(engine, loaded.as_of))
+        yield _index_table(load_summary(engine, as_of=loaded.as_of).index)
     finally:
         engine.dispose()
     yield _text("changed", rows=number(sum(Published.model_validate(results["publish"]).changed.values())))

@@ -1,10 +1,9 @@
-"""Reading the warehouse: any query as CSV, and the figures of a load for its summary. Always in read-only transactions."""
+"""Reading the warehouse, always read-only: any query as CSV, and the figures of a load for its summary."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
-from typing import Any, BinaryIO
+from typing import Any, TextIO
 
 import psycopg
 from psycopg import pq, sql
@@ -15,26 +14,24 @@ from sqlalchemy.exc import SQLAlchemyError
 from kampungkb.errors import WarehouseError
 from kampungkb.warehouse.connect import libpq_uri, reason
 
-log = logging.getLogger(__name__)
+_READ_ONLY = "-c default_transaction_read_only=on"
 
 
-def to_csv(engine: Engine, query: str, out: BinaryIO) -> int:
-    """Stream the rows of one query to `out` as CSV with a header (UTF-8, PostgreSQL's forms); returns the bytes.
+def to_csv(engine: Engine, query: str, out: TextIO) -> None:
+    """Stream the rows of one query to `out` as CSV with a header, values as PostgreSQL writes them.
 
     Raises :class:`WarehouseError` with PostgreSQL's message, line and column where the query is wrong, returns no
     rows (only queries are exported) or tries to write.
     """
-    written = 0
     try:
-        with psycopg.connect(libpq_uri(engine), options="-c default_transaction_read_only=on") as connection:
+        with psycopg.connect(libpq_uri(engine), options=_READ_ONLY, client_encoding="utf8") as connection:
             cleaned = _single_query(connection, query)
             copy = sql.SQL("copy ({}\n) to stdout with (format csv, header)").format(sql.SQL(cleaned))
             with connection.cursor() as cursor, cursor.copy(copy) as rows:
                 for block in rows:
-                    written += out.write(block)
+                    out.write(bytes(block).decode())  # COPY hands over whole rows
     except psycopg.Error as fault:
         raise WarehouseError(f"PostgreSQL refuses the query: {_message(fault, query)}") from None
-    return written
 
 
 def _single_query(connection: psycopg.Connection[Any], query: str) -> str:
@@ -45,10 +42,9 @@ def _single_query(connection: psycopg.Connection[Any], query: str) -> str:
     """
     cleaned = query.strip().rstrip(";").rstrip()
     server = connection.pgconn
-    encoding = connection.info.encoding
-    parsed = server.prepare(b"", cleaned.encode(encoding))
+    parsed = server.prepare(b"", cleaned.encode())
     if parsed.status != pq.ExecStatus.COMMAND_OK:
-        raise psycopg.errors.error_from_result(parsed, encoding)
+        raise psycopg.errors.error_from_result(parsed, "utf-8")
     if server.describe_prepared(b"").nfields == 0:
         raise WarehouseError("The statement returns no rows; only queries (select, with, values, table) are exported.")
     return cleaned
@@ -100,13 +96,19 @@ class SourceSummary(_Figures):
         return self.linked / self.records if self.records else None
 
 
-class IndexSummary(_Figures):
-    """The index of a group of families on one basis: the mean over those with a value, 0-100."""
+class IndexFigures(_Figures):
+    """The index of an area on one basis: means over its families with a value, 0-100.
 
-    code: str
-    name: str
+    `area` is the name of a regency, None for the Kampung KB villages together; their dimensions and category are not
+    kept, so they are None.
+    """
+
+    area: str | None
     basis: str
     families: int
+    ketentraman: float | None = None
+    kemandirian: float | None = None
+    kebahagiaan: float | None = None
     ibangga: float | None
     category: str | None = None
 
@@ -120,8 +122,7 @@ class LoadSummary(_Figures):
     seconds: float
     stale_sources: list[str]
     sources: dict[str, SourceSummary]
-    regencies: list[IndexSummary]
-    kampung_kb: list[IndexSummary]
+    index: list[IndexFigures]
 
 
 _LOAD = """
@@ -136,7 +137,7 @@ limit 1
 """
 
 _REGENCIES = """
-select regency_code as code, regency as name, basis, families, ibangga, category
+select regency as area, basis, families, ketentraman, kemandirian, kebahagiaan, ibangga, category
 from mart.regency_index
 where as_of = :as_of
 order by regency_code, basis desc
@@ -145,8 +146,7 @@ order by regency_code, basis desc
 # The mean over families is the villages' mean weighted by their scored families.
 _KAMPUNG_KB = """
 select
-    'kampung_kb' as code,
-    'Kampung KB' as name,
+    null as area,
     basis,
     sum(families) as families,
     sum(ibangga * (rentan + berkembang + tangguh)) / nullif(sum(rentan + berkembang + tangguh), 0) as ibangga
@@ -165,15 +165,16 @@ def load_summary(engine: Engine, run_id: str | None = None, as_of: date | None =
     with _reading(engine) as connection:
         load = connection.execute(text(_LOAD), {"run_id": run_id, "as_of": as_of}).mappings().one_or_none()
         if load is None:
-            wanted = " ".join(filter(None, [run_id and f"with the id {run_id}", as_of and f"for {as_of}"]))
-            raise WarehouseError(f"The warehouse holds no published load {wanted}".rstrip() + ": run `make run` first.")
+            wanted = f" with the id {run_id}" if run_id else f" for {as_of}" if as_of else ""
+            raise WarehouseError(f"The warehouse holds no published load{wanted}: run `make run` first.")
         on = {"as_of": load["as_of"]}
         return LoadSummary.model_validate(
             {
                 **load,
                 "sources": load["counts"],
-                "regencies": list(connection.execute(text(_REGENCIES), on).mappings()),
-                "kampung_kb": list(connection.execute(text(_KAMPUNG_KB), on).mappings()),
+                "index": [
+                    row for query in (_REGENCIES, _KAMPUNG_KB) for row in connection.execute(text(query), on).mappings()
+                ],
             }
         )
 
