@@ -23,7 +23,10 @@ select
     anggota.*,
     person_link.person_key,
     head."NO_URUT" is not null as is_head,
-    (survey_day.number - (year(anggota."K.04") * 10000 + month(anggota."K.04") * 100 + day(anggota."K.04"))) // 10000 as age
+    (
+        survey_day.number
+        - (year(anggota."K.04") * 10000 + month(anggota."K.04") * 100 + day(anggota."K.04"))
+    ) // 10000 as age
 from anggota
 inner join survey_day on anggota."KODE_KELUARGA" = survey_day."KODE_KELUARGA"
 left join head
