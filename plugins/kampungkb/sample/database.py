@@ -12,8 +12,20 @@ import psycopg
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
-from sqlalchemy import CHAR, Column, Connection, Date, DateTime, Engine, MetaData, SmallInteger, String, Table
-from sqlalchemy import create_engine, text
+from sqlalchemy import (
+    CHAR,
+    Column,
+    Connection,
+    Date,
+    DateTime,
+    Engine,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    create_engine,
+    text,
+)
 from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.types import TypeEngine
