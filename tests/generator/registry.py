@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
+
 from tests.generator.cells import NBSP
 from tests.generator.expectation import REGISTRY, Row
 from tests.generator.population import Person, Population

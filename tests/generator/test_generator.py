@@ -7,6 +7,7 @@ import httpx
 import openpyxl
 import pytest
 import sqlalchemy as sa
+
 from tests.generator import PROFILES, make_scenario
 
 RULES = {

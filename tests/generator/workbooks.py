@@ -8,6 +8,7 @@ from typing import Any
 
 import openpyxl
 import xlsxwriter
+
 from tests.generator import cells
 from tests.generator.cells import NBSP, Cell, number, text
 from tests.generator.expectation import Row

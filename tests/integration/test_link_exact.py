@@ -7,13 +7,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from tests.oracle.accepted import Rows, write_accepted
 
 from kampungkb.errors import ReconciliationError
 from kampungkb.linkage import link
 from kampungkb.pseudonym import pseudonym
 from kampungkb.refs import Linked
 from kampungkb.run import Run
+from tests.oracle.accepted import Rows, write_accepted
 
 pytestmark = pytest.mark.integration
 

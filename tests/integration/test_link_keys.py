@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from tests.oracle.accepted import write_accepted
 
 from kampungkb.linkage import link
 from kampungkb.run import Run
 from kampungkb.settings import Settings
+from tests.oracle.accepted import write_accepted
 
 pytestmark = pytest.mark.integration
 

@@ -4,15 +4,15 @@ from datetime import date
 
 import pandas as pd
 import pytest
-from tests.oracle import ibangga
-from tests.oracle.accepted import write_accepted
-from tests.oracle.population import VILLAGES, Row, population
 
 from kampungkb.contracts import contract
 from kampungkb.linkage import link
 from kampungkb.refs import Scored
 from kampungkb.run import Run
 from kampungkb.scoring import score
+from tests.oracle import ibangga
+from tests.oracle.accepted import write_accepted
+from tests.oracle.population import VILLAGES, Row, population
 
 pytestmark = pytest.mark.integration
 
