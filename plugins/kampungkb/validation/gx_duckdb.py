@@ -1,0 +1,250 @@
+"""Great Expectations on an open DuckDB database: how many rows break each expectation, and which.
+
+Two things Great Expectations lacks for this. Its SQL engine closes the connection before it fetches, and DuckDB
+then drops the result: :class:`DuckDBExecutionEngine` keeps the connection. And it has no expectation for a
+condition written in SQL: :class:`ExpectColumnValuesToSatisfySql` is one.
+
+Importing this module imports Great Expectations, which takes some seconds: import it where a suite is run.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, ClassVar, cast
+
+import duckdb
+import great_expectations as gx
+import sqlalchemy
+from duckdb_engine import ConnectionWrapper
+from great_expectations.core.batch import Batch
+from great_expectations.core.expectation_suite import ExpectationSuite
+from great_expectations.core.expectation_validation_result import ExpectationValidationResult
+from great_expectations.data_context.data_context.ephemeral_data_context import EphemeralDataContext
+from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
+from great_expectations.exceptions.exceptions import GreatExpectationsError
+from great_expectations.execution_engine.sqlalchemy_batch_data import SqlAlchemyBatchData
+from great_expectations.execution_engine.sqlalchemy_execution_engine import SqlAlchemyExecutionEngine
+from great_expectations.expectations.expectation import ColumnMapExpectation
+from great_expectations.expectations.expectation import Expectation as GxExpectation
+from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+from great_expectations.expectations.metrics.map_metric_provider.column_condition_partial import (
+    column_condition_partial,
+)
+from great_expectations.expectations.metrics.map_metric_provider.column_map_metric_provider import (
+    ColumnMapMetricProvider,
+)
+from great_expectations.expectations.registry import get_metric_kwargs
+from great_expectations.validator.metric_configuration import MetricConfiguration
+from great_expectations.validator.validator import Validator
+
+from kampungkb.errors import ConfigurationError, KampungkbError
+from kampungkb.validation.suites import Expectation
+
+ROW_ID = "row_id"
+FAILURE = sqlalchemy.table("failure", sqlalchemy.column(ROW_ID), sqlalchemy.column("expectation"))
+
+# Counts only. Values would be personal, and lists of failing rows are cut by Great Expectations.
+RESULT_FORMAT = {
+    "result_format": "BASIC",
+    "partial_unexpected_count": 0,
+    "return_unexpected_index_query": False,
+}
+
+
+class ColumnValuesSatisfySql(ColumnMapMetricProvider):
+    """The metric of :class:`ExpectColumnValuesToSatisfySql`."""
+
+    condition_metric_name = "column_values.satisfy_sql"
+    condition_value_keys = ("condition", "where")
+
+    @column_condition_partial(engine=SqlAlchemyExecutionEngine)
+    def _sqlalchemy(cls, column: Any, condition: str, where: str | None = None, **_: Any) -> Any:  # noqa: N805
+        met = f"coalesce(({condition}), false)"
+        if where:
+            met = f"({met} or not coalesce(({where}), false))"
+        return sqlalchemy.literal_column(met, sqlalchemy.Boolean)
+
+
+class ExpectColumnValuesToSatisfySql(ColumnMapExpectation):
+    """Expect `condition` (SQL over the row's columns) to be true wherever `column` has a value.
+
+    A condition that is null counts as broken. `where` (SQL) limits the rows that the condition is about.
+    """
+
+    condition: str
+    where: str | None = None
+
+    map_metric: ClassVar[str] = "column_values.satisfy_sql"
+    success_keys: ClassVar[tuple[str, ...]] = ("condition", "where", "mostly")
+    args_keys: ClassVar[tuple[str, ...]] = ("column", "condition", "where")
+
+
+class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
+    """A SQL execution engine on an open DuckDB database that keeps its connection until it is closed."""
+
+    def __init__(self, database: duckdb.DuckDBPyConnection) -> None:
+        super().__init__(
+            engine=sqlalchemy.create_engine(
+                "duckdb://", creator=lambda: ConnectionWrapper(database.cursor()), poolclass=sqlalchemy.StaticPool
+            )
+        )
+
+    @contextmanager
+    def get_connection(self) -> Iterator[sqlalchemy.Connection]:
+        """The one connection of this engine; after a failing query it is ready for the next."""
+        if self._connection is None:
+            self._connection = self.engine.connect()
+        try:
+            yield self._connection
+        except sqlalchemy.exc.SQLAlchemyError:
+            self._connection.rollback()
+            raise
+
+    def close(self) -> None:
+        """Close the connection; the database stays open for its owner."""
+        if self._connection is not None:
+            self._connection.close()
+        self.engine.dispose()
+
+
+def check(
+    database: duckdb.DuckDBPyConnection,
+    table: str,
+    suite: str,
+    expectations: Mapping[int, Expectation],
+    parameters: Mapping[str, Any],
+) -> dict[int, int]:
+    """Run numbered expectations over a table (or view) that has a column `row_id`.
+
+    Returns how many rows break each, as Great Expectations counts them, and inserts those rows, found by the very
+    condition that it counted, into the table `failure` (`row_id`, `expectation`: the number). `parameters` are what
+    `{"$PARAMETER": …}` in the suite stands for. Raises :class:`KampungkbError` that names the rules which could not
+    be checked, and never a value.
+    """
+    if not expectations:
+        return {}
+    engine = DuckDBExecutionEngine(database)
+    try:
+        validator = _validator(engine, table)
+        results = _validate(validator, suite, expectations, parameters)
+        if any(_raised(result) for result in results.values()):
+            raise KampungkbError(_what_is_broken(engine, table, suite, expectations, parameters))
+        counts = {number: int(result.result["unexpected_count"]) for number, result in results.items()}
+        _insert_failures(validator, engine, {n: r for n, r in results.items() if counts[n] > 0})
+        return counts
+    finally:
+        engine.close()
+
+
+@cache
+def _context() -> EphemeralDataContext:
+    """A context in memory that writes no file and shows no progress bar."""
+    config = DataContextConfig(store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False))
+    context = gx.get_context(mode="ephemeral", project_config=config)
+    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
+    return context
+
+
+def _validator(engine: DuckDBExecutionEngine, table: str) -> Validator:
+    batch = Batch(data=SqlAlchemyBatchData(engine, table_name=table))  # type: ignore[arg-type]
+    return Validator(execution_engine=engine, data_context=_context(), batches=[batch])
+
+
+def _validate(
+    validator: Validator, suite: str, expectations: Mapping[int, Expectation], parameters: Mapping[str, Any]
+) -> dict[int, ExpectationValidationResult]:
+    # The suite is handed to `validate`: the validator's own copy would keep one expectation a column and type.
+    found = validator.validate(
+        expectation_suite=ExpectationSuite(
+            name=suite, expectations=[_of_gx(suite, number, e) for number, e in expectations.items()]
+        ),
+        suite_parameters=dict(parameters),
+        result_format=RESULT_FORMAT,  # type: ignore[arg-type]
+    )
+    results = {result.expectation_config.meta["number"]: result for result in found.results}  # type: ignore[union-attr]
+    if set(results) != set(expectations):
+        raise KampungkbError(f"Great Expectations left out rules of the suite {suite}.json; nothing was validated.")
+    return results
+
+
+def _insert_failures(
+    validator: Validator, engine: DuckDBExecutionEngine, results: Mapping[int, ExpectationValidationResult]
+) -> None:
+    metrics = {}
+    for number, result in results.items():
+        configuration = result.expectation_config
+        assert configuration is not None  # noqa: S101
+        name = f"{configuration.to_domain_obj().map_metric}.condition"  # type: ignore[attr-defined]
+        kwargs = get_metric_kwargs(name, configuration)
+        metrics[number] = MetricConfiguration(
+            metric_name=name,
+            metric_domain_kwargs=kwargs["metric_domain_kwargs"],
+            metric_value_kwargs=kwargs["metric_value_kwargs"],
+        )
+    resolved, _ = validator.metrics_calculator.compute_metrics(metric_configurations=list(metrics.values()))
+    with engine.get_connection() as connection:
+        for number, metric in metrics.items():
+            condition, domain, _ = cast("tuple[Any, dict[str, Any], Any]", resolved[metric.id])
+            failing: Any = (
+                sqlalchemy.select(sqlalchemy.column(ROW_ID), sqlalchemy.literal(number))
+                .select_from(engine.get_domain_records(domain))
+                .where(condition)
+            )
+            connection.execute(sqlalchemy.insert(FAILURE).from_select([ROW_ID, "expectation"], failing))
+        connection.commit()
+
+
+def _of_gx(suite: str, number: int, expectation: Expectation) -> GxExpectation:
+    configuration = ExpectationConfiguration(type=expectation.type, kwargs=expectation.kwargs, meta={"number": number})
+    try:
+        built = configuration.to_domain_obj()
+    except (GreatExpectationsError, ValueError, TypeError):
+        built = None
+    if not isinstance(built, ColumnMapExpectation):
+        raise ConfigurationError(
+            f"Rule {expectation.meta.rule} of the suite {suite}.json uses `{expectation.type}`, which is not an "
+            "expectation about the values of one column, or lacks its arguments. Correct the expectation."
+        )
+    return built
+
+
+def _raised(result: ExpectationValidationResult) -> bool:
+    """Whether the check itself broke: `exception_info` is one report, or one a metric."""
+    info: Mapping[str, Any] = result.exception_info or {}
+    if "raised_exception" in info:
+        return bool(info["raised_exception"])
+    return any(report.get("raised_exception", True) for report in info.values())
+
+
+def _what_is_broken(
+    engine: DuckDBExecutionEngine,
+    table: str,
+    suite: str,
+    expectations: Mapping[int, Expectation],
+    parameters: Mapping[str, Any],
+) -> str:
+    """Name the broken expectations: checked together they fail together, so each is tried alone."""
+    broken = []
+    for number, expectation in expectations.items():
+        result = _validate(_validator(engine, table), suite, {number: expectation}, parameters)[number]
+        if _raised(result):
+            broken.append(f"{expectation.meta.rule} on {expectation.column} ({_cause(str(result.exception_info))})")
+    return (
+        f"The suite {suite}.json holds rules that cannot be checked: {'; '.join(broken)}. "
+        "Correct the expectation in the suite; nothing was validated."
+    )
+
+
+_SAYS_NO_VALUES = (
+    re.compile(r"(?:Binder|Parser|Catalog) Error: [^\n\\]*"),
+    re.compile(r'The column "[^"]*" in BatchData does not exist'),
+)
+
+
+def _cause(report: str) -> str:
+    """What went wrong, where the database's own words are about the SQL and not about a value."""
+    for pattern in _SAYS_NO_VALUES:
+        if match := pattern.search(report):
+            return match.group(0)
+    return "the SQL fails on the data, or the arguments are not the expectation's"

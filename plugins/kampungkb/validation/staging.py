@@ -1,0 +1,155 @@
+"""Landed text becomes typed columns: the view `parsed`, made from the contract, and the table staged from it.
+
+For each contract column `X` of kind identity, text or label: `X`, the text without white space around it, null
+where blank. For every other kind: `X`, the typed value, null where the text is none, and `X__text`, the text. So a
+value is invalid where `X__text` is not null and `X` is. A code's `X__text` is the code's number where the answer
+is a number or a label of the contract. What is wrong is for the suites to say; nothing is decided here.
+"""
+
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+
+from kampungkb.connections import CIVIL_REGISTRY, HEALTH_INSURANCE
+from kampungkb.contracts import Column, Table, contract
+from kampungkb.engine.duckdb import sql_text
+from kampungkb.errors import ConfigurationError, ContractError
+from kampungkb.run import FAMILY_SURVEY, Run
+
+# In this order: a macro may use those before it.
+MACROS = (
+    "clean",
+    "as_integer",
+    "as_code",
+    "calendar_date",
+    "year_first",
+    "instant",
+    "local_date",
+    "older_than",
+    "village_code_of",
+    "date_of_family_survey",
+    "date_of_civil_registry",
+    "date_of_health_insurance",
+    "timestamp_of_civil_registry",
+    "timestamp_of_health_insurance",
+)
+
+# Landed beside the contract's columns where the source is a workbook.
+PLACE = ("file", "sheet", "row_number")
+
+# The tables of each source in the order of their validation. Those without a landed file are made from the others.
+TABLES = {
+    FAMILY_SURVEY: ("workbooks", "keluarga", "anggota", "family_heads"),
+    CIVIL_REGISTRY: ("data_keluarga", "biodata_wni"),
+    HEALTH_INSURANCE: ("peserta",),
+}
+
+
+def quoted(name: str) -> str:
+    """A column name as an SQL identifier."""
+    escaped = name.replace('"', '""')
+    return f'"{escaped}"'
+
+
+def literal(value: str) -> str:
+    """A text as an SQL literal."""
+    escaped = value.replace("'", "''")
+    return f"'{escaped}'"
+
+
+def contract_table(source: str, table: str) -> Table | None:
+    """The contract's table of that name; None for a table that no contract describes."""
+    try:
+        return contract(source).table(table)
+    except KeyError:
+        return None
+
+
+def create_macros(database: duckdb.DuckDBPyConnection, run: Run) -> None:
+    """Define the macros of `include/sql/transform/stage_*.sql` and `as_of()`, the date of the run."""
+    for name in MACROS:
+        database.execute(sql_text(f"stage_{name}"))
+    database.execute(f"create or replace macro as_of() as date '{run.as_of.isoformat()}'")
+
+
+def create_region(database: duckdb.DuckDBPyConnection, run: Run) -> None:
+    """Create the table `region` (one row a village: `village_code`) from the reference in force."""
+    path = run.settings.reference("regions.csv")
+    try:
+        database.execute(
+            "create or replace table region as select distinct replace(code, '.', '') as village_code "
+            "from read_csv($path, header = true, all_varchar = true) where lower(level) in ('desa', 'kelurahan')",
+            {"path": str(path)},
+        )
+    except (duckdb.IOException, duckdb.BinderException, duckdb.InvalidInputException) as fault:
+        raise ConfigurationError(
+            f"The region reference {path.name} cannot be read ({type(fault).__name__}): it needs the columns "
+            "code, name, level, parent. Correct the file, or remove it to use the project's own."
+        ) from None
+
+
+def _label_map(column: Column) -> str:
+    labels = [f"{literal(label.lower())}: '{code}'" for code, names in (column.codes or {}).items() for label in names]
+    return f"map {{{', '.join(labels)}}}" if labels else "cast(map {} as map(varchar, varchar))"
+
+
+def _parsed(source: str, column: Column) -> tuple[str, ...]:
+    """The select terms of one contract column."""
+    name, text = quoted(column.name), quoted(f"{column.name}__text")
+    match column.kind:
+        case "identity" | "text" | "label":
+            return (f"clean({name}) as {name}",)
+        case "code":
+            answer = f"as_code({name}, {_label_map(column)})"
+            return (f"as_integer({answer}) as {name}", f"{answer} as {text}")
+        case "integer":
+            return (f"as_integer({name}) as {name}", f"clean({name}) as {text}")
+        case "date":
+            return (f"date_of_{source}({name}) as {name}", f"clean({name}) as {text}")
+        case "timestamp":
+            return (f"timestamp_of_{source}({name}) as {name}", f"clean({name}) as {text}")
+
+
+def _create_parsed(database: duckdb.DuckDBPyConnection, source: str, table: str, path: Path) -> None:
+    landed = pq.read_schema(path).names
+    declared = contract_table(source, table)
+    names = declared.names if declared else ()
+    missing = [name for name in names if name not in landed]
+    if missing:
+        raise ContractError(
+            f"The landed table {table} of {source} lacks the columns {', '.join(missing)} of its contract. "
+            "Extract the source anew (force)."
+        )
+    if declared is None:
+        terms = [quoted(name) for name in landed]
+    else:
+        cells = [f"{name}__cell" for name in names if f"{name}__cell" in landed]
+        terms = [term for column in declared.columns for term in _parsed(source, column)]
+        terms += [quoted(name) for name in (*cells, *PLACE) if name in landed]
+    database.execute(
+        f"create or replace view landed as select file_row_number as row_id, * "
+        f"from read_parquet({literal(str(path))}, file_row_number = true)"
+    )
+    database.execute(f"create or replace view parsed as select row_id, {', '.join(terms)} from landed")
+
+
+def stage(database: duckdb.DuckDBPyConnection, source: str, table: str, landed: Path | None) -> None:
+    """Create the table `<table>` by `stage_<table>.sql`, from the landed file where there is one.
+
+    Columns every staged table has: `row_id` (unique) and `village` (a village of the reference, or `unknown`).
+    Raises :class:`ContractError` where the landed file lacks a column.
+    """
+    if landed is not None:
+        _create_parsed(database, source, table, landed)
+    database.execute(f"create or replace table {table} as {sql_text(f'stage_{table}')}")
+
+
+def row_text(table: Table) -> str:
+    """SQL over `staged` and `landed`: the contract columns joined by U+001F, dates as ISO, null as empty."""
+    terms = []
+    for column in table.columns:
+        raw = f"cast(landed.{quoted(column.name)} as varchar)"
+        typed = f"cast(staged.{quoted(column.name)} as varchar), " if column.kind == "date" else ""
+        terms.append(f"coalesce({typed}{raw}, '')")
+    return f"concat_ws(chr(31), {', '.join(terms)})"
