@@ -22,9 +22,9 @@ _PLAIN = {
 }
 _CONFLICT = {"P.03A": "no_conflict_a", "P.03B": "no_conflict_b", "P.03C": "no_conflict_c", "P.03D": "no_conflict_d"}
 QUESTIONS = (
-    "P.01", "P.02", "P.03A", "P.03B", "P.03C", "P.03D", "P.04", "P.05", "P.06", "P.07", "P.08", "P.09", "P.10", "P.11",
-    "P.12", "P.13", "P.14", "P.15", "P.16", "P.17", "P.18", "P.19", "P.20", "P.21", "P.22", "P.23", "P.24", "P.25", "P.26",
-)  # fmt: skip
+    *("P.01", "P.02", "P.03A", "P.03B", "P.03C", "P.03D"),
+    *(f"P.{number:02d}" for number in range(4, 27)),
+)
 
 
 def _yes_no(holds: Mask, applies: Mask | bool = True) -> Ints:

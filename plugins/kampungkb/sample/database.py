@@ -40,7 +40,7 @@ BATCH = 20_000
 _IDENTITY = {"nik", "no_kk"}
 
 
-def _column_type(field: pa.Field) -> TypeEngine[Any]:
+def _column_type(field: "pa.Field[Any]") -> TypeEngine[Any]:
     if pa.types.is_date(field.type):
         return Date()
     if pa.types.is_timestamp(field.type):

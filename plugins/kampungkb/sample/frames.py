@@ -34,6 +34,18 @@ def texts(values: Iterable[Any]) -> Texts:
     return np.fromiter(values, dtype=object)
 
 
+def where_known(known: Mask, values: Array) -> Texts:
+    """The values as objects, None where they are not known."""
+    told = values.astype(object)
+    told[~known] = None
+    return told
+
+
+def blank_rows(values: Texts) -> Ints:
+    """The positions of what is None."""
+    return np.flatnonzero(np.fromiter((value is None for value in values), dtype=bool)).astype(np.int64)
+
+
 def digits(numbers: Ints, width: int) -> Texts:
     """Numbers as text with leading zeros.
 

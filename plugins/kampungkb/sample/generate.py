@@ -13,16 +13,18 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import date
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
+from kampungkb.connections import CIVIL_REGISTRY, HEALTH_INSURANCE
 from kampungkb.contracts import contract
 from kampungkb.errors import ConfigurationError
 from kampungkb.lake import replacing
-from kampungkb.run import CIVIL_REGISTRY, FAMILY_SURVEY, HEALTH_INSURANCE, today
+from kampungkb.run import FAMILY_SURVEY, today
 from kampungkb.sample import truth
 from kampungkb.sample.batch import Batch, make_batch
 from kampungkb.sample.frames import Frame, Ints, size
@@ -41,15 +43,15 @@ MANIFEST = "manifest.json"
 FAMILIES_A_BATCH = 40_000
 _FEW_WORKBOOKS = 30
 _EPOCH = date(1970, 1, 1)
-_COMPRESSION = "zstd"
 
 
 class SampleManifest(BaseModel):
     """What was generated; stands as `manifest.json` in the sample's folder.
 
-    `families` and `persons` count the true population (`surveyed` of the families stand in workbooks), `rows` the
-    rows of each source table, `faults` the planted faults of each rule, `extended_reference` whether
-    `reference/regions.csv` holds synthetic villages and has to be copied to `KAMPUNGKB_HOME/reference`.
+    `families` are the surveyed ones, `families_not_surveyed` those known to the offices alone, `persons` all persons
+    of both; `rows` counts the rows of each source table, `faults` the planted faults of each rule.
+    `extended_reference` tells whether `reference/regions.csv` of the sample holds synthetic villages and has to be
+    copied to `KAMPUNGKB_HOME/reference`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,8 +59,8 @@ class SampleManifest(BaseModel):
     seed: int
     as_of: date
     error_scale: float
-    surveyed: int
     families: int
+    families_not_surveyed: int
     persons: int
     villages: int
     workbooks: int
@@ -80,14 +82,12 @@ class _Files:
         if name not in self._writers:
             path = self._folder / f"{name}.parquet"
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._writers[name] = self._stack.enter_context(
-                pq.ParquetWriter(path, table.schema, compression=_COMPRESSION)
-            )
+            self._writers[name] = self._stack.enter_context(pq.ParquetWriter(path, table.schema, compression="zstd"))
         self._writers[name].write_table(table)
         self.rows[name] += table.num_rows
 
 
-def _column(kind: str, values: np.ndarray[tuple[int], np.dtype[np.generic]]) -> pa.Array:
+def _column(kind: str, values: np.ndarray[tuple[int], np.dtype[np.generic]]) -> "pa.Array[Any]":
     """A column of a database table: dates and timestamps by the contract's kind, other numbers as smallint."""
     if values.dtype == object:
         return pa.array(values, pa.string(), from_pandas=True)
@@ -175,7 +175,7 @@ def _workbook_writer(workers: int, workbooks: int) -> Iterator[_WorkbookWriter]:
 
 
 def _count_faults(path: Path) -> dict[str, int]:
-    counted = Counter(pq.read_table(path, columns=["rule"])["rule"].to_pylist())
+    counted = Counter(str(rule) for rule in pq.read_table(path, columns=["rule"])["rule"].to_pylist())
     return dict(sorted(counted.items()))
 
 
@@ -251,8 +251,8 @@ def generate(
             seed=seed,
             as_of=day,
             error_scale=error_scale,
-            surveyed=families,
-            families=files.rows["truth/families"],
+            families=families,
+            families_not_surveyed=files.rows["truth/families"] - families,
             persons=files.rows["truth/persons"],
             villages=len(villages),
             workbooks=len(villages),

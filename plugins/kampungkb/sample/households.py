@@ -1,6 +1,6 @@
 """Who lives together: families by kind, and their members with sex, birth date and relation to the head.
 
-One row a family in `Frame` families: `village` (position), `surveyed`, `kind`, `standard` (of living, standard deviations).
+One row a family: `village` (position), `surveyed`, `kind`, `standard` (of living, in standard deviations).
 One row a member: `family` (position), `relation` (codes of K.10), `kin` (codes of stat_hbkel), `sex`, `birth` (day).
 """
 
@@ -86,7 +86,7 @@ def _children(rng: Generator, families: Frame, heads: Frame, spouses: Frame, on:
     oldest_possible = np.minimum(25.5 * YEAR, on - mother_birth[family] - 17.8 * YEAR)
     youngest_possible = np.maximum(5, on - mother_birth[family] - 44 * YEAR)
     oldest = rng.uniform(np.minimum(youngest_possible, oldest_possible - 1), oldest_possible)
-    wanted = 1 + rng.binomial(5, 0.27, len(family))
+    wanted = 1 + rng.binomial(5, 0.24, len(family))
     repeated = np.repeat(family, wanted)
     place = rank_within(repeated)
     gaps = np.where(place > 0, 380 + rng.exponential(800, len(repeated)), 0)

@@ -12,7 +12,22 @@ from kampungkb.sample.dirt import (
     not_after,
     other_village,
 )
-from kampungkb.sample.frames import Frame, Ints, Texts, concat, deal, digits, draw, likely, pick, size, take, texts
+from kampungkb.sample.frames import (
+    Frame,
+    Ints,
+    Texts,
+    blank_rows,
+    concat,
+    deal,
+    digits,
+    draw,
+    likely,
+    pick,
+    size,
+    take,
+    texts,
+    where_known,
+)
 from kampungkb.sample.ledger import Ledger
 from kampungkb.sample.names import MALE, mistype
 from kampungkb.sample.persons import NO_COVER
@@ -91,7 +106,7 @@ def _entries(rng: Generator, batch: Batch) -> Frame:
         "provUmum.nmProvider": texts(batch.names.providers)[provider],
         "kodeDesa": batch.codes[village],
         "tglTMT": _iso(begun),
-        "tglTAT": np.where(open_end, None, ends),
+        "tglTAT": where_known(~open_end, ends),
         "updatedAt": _instants(updated),
         "kodeKabupaten": np.full(count, batch.codes[0][:4], dtype=object),
     }
@@ -114,7 +129,7 @@ def _differing_copies(rng: Generator, rows: Frame, which: Ints) -> tuple[Frame, 
     kind = rng.choice(3, count, p=[0.7, 0.2, 0.1])  # an older entry, one of the same instant, one without an instant
     instants = texts(value[:19] for value in copies["updatedAt"]).astype("datetime64[s]").astype(np.int64)
     older = _instants(instants - rng.integers(1, 30 * 86_400, count))
-    copies["updatedAt"] = np.where(kind == 0, older, np.where(kind == 1, copies["updatedAt"], None))
+    copies["updatedAt"] = where_known(kind != 2, np.where(kind == 0, older, copies["updatedAt"]))
     # At the same instant the entry that sorts last stays: the status is the first column in which the two differ.
     original_stays = (kind != 1) | (copies["statusPeserta.kode"] == ACTIVE)
     return copies, original_stays.astype(np.int64)
@@ -165,7 +180,7 @@ def _break(rng: Generator, batch: Batch, rows: Frame) -> tuple[Frame, Ledger]:
     for row, column in zip(fates["J08"], columns, strict=True):
         rows[column][row] = None
     ledger.add("J08", "count", fates["J08"], columns)
-    ledger.add("J08", "count", np.flatnonzero(np.equal(rows["nik"], None)), "nik")
+    ledger.add("J08", "count", blank_rows(rows["nik"]), "nik")
     long_ago = (batch.on - rng.integers(400, 1200, len(fates["J09"]))) * 86_400 + 36_000
     rows["updatedAt"][fates["J09"]] = _instants(long_ago)
     ledger.add("J09", "count", fates["J09"], "updatedAt")

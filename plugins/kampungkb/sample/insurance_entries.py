@@ -76,7 +76,7 @@ def _from_parquet(path: Path) -> Entries:
     def render(positions: NDArray[np.int64]) -> list[dict[str, Any]]:
         if not len(positions):
             return []
-        return [nested(row) for row in table.take(pa.array(positions)).to_pylist()]
+        return [nested(row) for row in table.take(positions).to_pylist()]
 
     return Entries(
         render,

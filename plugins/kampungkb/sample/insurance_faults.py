@@ -29,7 +29,8 @@ class Fault(BaseModel):
     silent, `by` how far the total of a `total_changes` is off.
 
     `empty_last_page` announces one page more than there is, until that page (the one that counts as committed) has
-    answered with an empty list and the right total. `repeated_entry` repeats the last entry of the page before at the head of the page.
+    answered with an empty list and the right total. `repeated_entry` repeats the last entry of the page before at
+    the head of the page.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -19,6 +19,7 @@ from kampungkb.sample.frames import (
     size,
     take,
     texts,
+    where_known,
 )
 from kampungkb.sample.households import CHILD, SPOUSE, YEAR
 from kampungkb.sample.ledger import Ledger
@@ -34,7 +35,7 @@ _SECONDS = 86_400
 
 
 def _recorded(rng: Generator, batch: Batch) -> Mask:
-    """Who is in the registry: half of the children under one year are not yet, and so many others that the rate holds."""
+    """Who is in the registry; the rate for children under one year is part of the rate for all."""
     rates, under_one = batch.parameters.errors, batch.age < 1
     share = under_one.mean()
     others = max(0.0, (rates.not_in_registry - share * rates.not_in_registry_under_one) / max(1 - share, 1e-9))
@@ -65,7 +66,7 @@ def _parents(batch: Batch, rows: Ints) -> dict[str, Texts]:
         parent = np.where(child, of_family[family], -1)
         known = parent >= 0
         for column, source in ((f"nik_{suffix}", "nik"), (f"nama_lgkp_{suffix}", "name")):
-            columns[column] = np.where(known, members[source][parent], None)
+            columns[column] = where_known(known, members[source][parent])
     return columns
 
 
@@ -111,14 +112,14 @@ def _biodata(rng: Generator, batch: Batch) -> Frame:
         "tmpt_lhr": own["birth_place"],
         "tgl_lhr": own["birth"],
         "akta_lhr": certificate,
-        "no_akta_lhr": np.where(certificate == HAS, paper, None),
+        "no_akta_lhr": where_known(certificate == HAS, paper),
         "agama": own["religion"],
         "stat_kwn": own["marital"],
         "akta_kwn": np.where(recorded, HAS, NONE),
-        "no_akta_kwn": np.where(recorded, serial + "/KUA/" + digits(parts(wedding)[0], 4), None),
+        "no_akta_kwn": where_known(recorded, serial + "/KUA/" + digits(parts(wedding)[0], 4)),
         "tgl_kwn": np.where(married, wedding, NO_DAY),
         "akta_crai": np.where(divorced, HAS, NONE),
-        "no_akta_crai": np.where(divorced, serial + "/AC/PA", None),
+        "no_akta_crai": where_known(divorced, serial + "/AC/PA"),
         "tgl_crai": np.where(divorced, np.minimum(wedding + 2500, batch.on - 30), NO_DAY),
         "stat_hbkel": own["kin"],
         "pddk_akh": own["education"],

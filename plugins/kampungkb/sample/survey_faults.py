@@ -9,7 +9,19 @@ from numpy.random import Generator
 from kampungkb.sample.batch import Batch
 from kampungkb.sample.cells import EPOCH, not_a_code, not_a_date
 from kampungkb.sample.dirt import damaged_number, misshapen_number
-from kampungkb.sample.frames import Frame, Ints, Mask, Texts, deal, draw, pick, rank_within, size, texts
+from kampungkb.sample.frames import (
+    Frame,
+    Ints,
+    Mask,
+    Texts,
+    blank_rows,
+    deal,
+    draw,
+    pick,
+    rank_within,
+    size,
+    texts,
+)
 from kampungkb.sample.households import HEAD, OTHER, SPOUSE
 from kampungkb.sample.ledger import Action, Ledger
 
@@ -172,7 +184,6 @@ def break_members(rng: Generator, batch: Batch, sheet: Sheet, families: Sheet) -
     ledger.add("M06", "value", fates["M06"], "K.04")
     _in_some_column(rng, sheet, "M07", "value", fates["M07"], MEMBER_CODES, not_a_code(rng, len(fates["M07"])))
     _in_some_column(rng, sheet, "M11", "count", fates["M11"], MEMBER_NEEDED, _blank(rng, len(fates["M11"])))
-    in_number_cell = np.flatnonzero(texts(type(cell) is int for cell in cells["K.01"]).astype(bool))
+    in_number_cell = np.flatnonzero(np.fromiter((type(cell) is int for cell in cells["K.01"]), dtype=bool))
     ledger.add("M12", "count", in_number_cell, "K.01")
-    missing = np.flatnonzero(texts(cell is None for cell in cells["K.01"]).astype(bool))
-    ledger.add("M11", "count", missing, "K.01")
+    ledger.add("M11", "count", blank_rows(cells["K.01"]), "K.01")

@@ -10,7 +10,7 @@ from kampungkb.contracts import Column, contract
 from kampungkb.run import FAMILY_SURVEY
 from kampungkb.sample.batch import Batch
 from kampungkb.sample.cells import TEXT, Styles, code_cells, date_cells, draw_styles, name_cells, text_cells
-from kampungkb.sample.frames import Frame, Ints, Mask, Texts, digits, size, texts
+from kampungkb.sample.frames import Frame, Ints, Mask, Texts, digits, size, texts, where_known
 from kampungkb.sample.ledger import Ledger
 from kampungkb.sample.names import MALE
 from kampungkb.sample.survey import tell
@@ -33,7 +33,7 @@ def _number_cells(numbers: Ints, habit: Ints) -> Texts:
     cells = numbers.astype(object)
     as_text = habit == TEXT
     cells[as_text] = digits(numbers[as_text], 1)
-    return np.asarray(np.where(numbers == 0, None, cells))
+    return where_known(numbers != 0, cells)
 
 
 def _cells(rng: Generator, column: Column, rows: Frame, styles: Styles) -> Texts:

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from kampungkb.run import CIVIL_REGISTRY, FAMILY_SURVEY, HEALTH_INSURANCE
+from kampungkb.run import FAMILY_SURVEY
 from kampungkb.sample.answers import QUESTIONS
 from kampungkb.sample.batch import Batch
 from kampungkb.sample.frames import Array, Frame, Ints, Mask, Texts, size
@@ -11,7 +11,13 @@ from kampungkb.sample.ledger import Ledger
 from kampungkb.sample.survey_faults import Sheet
 from kampungkb.sample.survey_files import Survey, files_of
 
-_PLACE = [("file", pa.string()), ("sheet", pa.string()), ("row_number", pa.int32()), ("row", pa.int64())]
+_Fields = list[tuple[str, pa.DataType]]
+_PLACE: _Fields = [
+    ("file", pa.string()),
+    ("sheet", pa.string()),
+    ("row_number", pa.int32()),
+    ("row", pa.int64()),
+]
 RECORDS = pa.schema(
     [
         ("source", pa.string()),
@@ -34,38 +40,37 @@ FAULTS = pa.schema(
         *_PLACE,
     ]
 )
-PERSONS = pa.schema(
-    [
-        ("person_id", pa.int64()),
-        ("family_id", pa.int64()),
-        ("village_code", pa.string()),
-        ("nik", pa.string()),
-        ("name", pa.string()),
-        ("sex", pa.int8()),
-        ("birth_date", pa.date32()),
-        ("relation", pa.int8()),
-        ("marital", pa.int8()),
-        ("education", pa.int8()),
-        ("certificate", pa.bool_()),
-        ("cover", pa.int8()),
-    ]
-)
-FAMILIES = pa.schema(
-    [
-        ("family_id", pa.int64()),
-        ("village_code", pa.string()),
-        ("KODE_KELUARGA", pa.string()),
-        ("NO_KK", pa.string()),
-        ("surveyed", pa.bool_()),
-        *((question, pa.int8()) for question in QUESTIONS),
-    ]
-)
+_PERSONS: _Fields = [
+    ("person_id", pa.int64()),
+    ("family_id", pa.int64()),
+    ("village_code", pa.string()),
+    ("nik", pa.string()),
+    ("name", pa.string()),
+    ("sex", pa.int8()),
+    ("birth_date", pa.date32()),
+    ("relation", pa.int8()),
+    ("marital", pa.int8()),
+    ("education", pa.int8()),
+    ("certificate", pa.bool_()),
+    ("cover", pa.int8()),
+]
+PERSONS = pa.schema(_PERSONS)
+_FAMILIES: _Fields = [
+    ("family_id", pa.int64()),
+    ("village_code", pa.string()),
+    ("KODE_KELUARGA", pa.string()),
+    ("NO_KK", pa.string()),
+    ("surveyed", pa.bool_()),
+    *((question, pa.int8()) for question in QUESTIONS),
+]
+FAMILIES = pa.schema(_FAMILIES)
 
 
 def persons(batch: Batch) -> pa.Table:
     """One row a person: what is true of them, under the codes of the form."""
     members = batch.members
-    return pa.table(
+    return _table(
+        PERSONS,
         {
             "person_id": batch.first_person + np.arange(size(members)),
             "family_id": batch.first_family + members["family"],
@@ -73,14 +78,15 @@ def persons(batch: Batch) -> pa.Table:
             **{name: members[name] for name in ("nik", "name", "sex")},
             "birth_date": members["birth"].astype("datetime64[D]"),
             **{name: members[name] for name in ("relation", "marital", "education", "certificate", "cover")},
-        }
-    ).cast(PERSONS)
+        },
+    )
 
 
 def families(batch: Batch) -> pa.Table:
     """One row a family, the surveyed and the others, with the true answers."""
     rows = batch.families
-    return pa.table(
+    return _table(
+        FAMILIES,
         {
             "family_id": batch.first_family + np.arange(size(rows)),
             "village_code": batch.codes[rows["village"]],
@@ -88,8 +94,8 @@ def families(batch: Batch) -> pa.Table:
             "NO_KK": rows["no_kk"],
             "surveyed": rows["surveyed"],
             **{question: rows[question] for question in QUESTIONS},
-        }
-    ).cast(FAMILIES)
+        },
+    )
 
 
 def _records(
@@ -148,7 +154,7 @@ def _of_sheet(
 
 
 def of_survey(batch: Batch, survey: Survey, broken: dict[str, str]) -> list[tuple[pa.Table, pa.Table]]:
-    """Records and planted faults of both sheets. The rows of a broken workbook are not accepted, and F00 is its fault."""
+    """Records and planted faults of both sheets; the rows of a broken workbook are not accepted, F00 is its fault."""
     families, members = survey.families.rows, survey.members.rows
     keys = members["KODE_KELUARGA"] + "-" + members["NO_URUT"].astype(str).astype(object)
     pairs = [
@@ -186,6 +192,3 @@ def of_table(
         batch.first_person + person,
     )
     return _table(RECORDS, records), _table(FAULTS, _faults(records, ledger))
-
-
-KEYS = {CIVIL_REGISTRY: "nik", HEALTH_INSURANCE: "noKartu"}

@@ -1,17 +1,16 @@
 """Lay the survey's cells out in workbooks and write them; the same cells make the same bytes."""
 
 import datetime
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xlsxwriter
+import xlsxwriter  # type: ignore[import-untyped]
 from numpy.random import Generator
-from xlsxwriter.format import Format
-from xlsxwriter.worksheet import Worksheet
+from xlsxwriter.format import Format  # type: ignore[import-untyped]
+from xlsxwriter.worksheet import Worksheet  # type: ignore[import-untyped]
 
 from kampungkb.sample.cells import ErrorCell
 from kampungkb.sample.frames import Array, Frame
@@ -43,7 +42,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Workbook:
-    """One workbook to write: its sheets in order, each with its rows; `broken` says what is wrong with it, if anything."""
+    """One workbook to write: its sheets in order, each with its rows, and what is wrong with it, if anything."""
 
     path: Path
     sheets: tuple[tuple[Layout, list[tuple[object, ...]]], ...]
@@ -145,8 +144,7 @@ def _damaged(workbook: Workbook) -> Workbook:
 def write_workbook(workbook: Workbook) -> None:
     """Write one workbook: its sheets and a sheet of instructions."""
     workbook = _damaged(workbook)
-    content = io.BytesIO()
-    book = xlsxwriter.Workbook(content, {"constant_memory": True, "in_memory": True})
+    book = xlsxwriter.Workbook(workbook.path, {"constant_memory": True})
     book.set_properties({"title": "Data contoh", "created": _CREATED})
     date = book.add_format({"num_format": "dd/mm/yyyy"})
     for layout, rows in workbook.sheets:
@@ -154,5 +152,5 @@ def write_workbook(workbook: Workbook) -> None:
     notes = book.add_worksheet("PETUNJUK")
     notes.write_string(0, 0, "Isi satu baris untuk setiap keluarga dan setiap anggota. Data contoh.")
     book.close()
-    data = content.getvalue()
-    workbook.path.write_bytes(data[len(data) // 3 :] if workbook.broken == "not a zip file" else data)
+    if workbook.broken == "not a zip file":
+        workbook.path.write_bytes(workbook.path.read_bytes()[100:])
