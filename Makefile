@@ -75,11 +75,13 @@ $(INSTALLED): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 	if [ -z "$$python" ]; then echo "Python 3.11, 3.12 or 3.13 is needed: make setup PYTHON=/path/to/python3" >&2; exit 1; fi; \
 	[ -x $(BIN)/python ] || $$python -m venv .venv || { \
 	    echo "$$python cannot create environments (on Debian: apt-get install python3-venv)." >&2; exit 1; }
+	@echo "Installing Python packages into .venv (once; half a minute on a good line) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 	@index=$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$${PIP_INDEX_URL:-$$($(BIN)/pip config get global.index-url 2>/dev/null || true)}}}; \
 	[ -z "$$index" ] || export UV_DEFAULT_INDEX="$$index"; \
 	export VIRTUAL_ENV=$(CURDIR)/.venv; \
-	$(BIN)/uv pip install --require-hashes -r requirements/dev.txt \
-	  || $(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.txt \
+	  || { echo "uv could not install; trying pip, which takes longer ..."; \
+	       $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation -e .
 	@touch $@
