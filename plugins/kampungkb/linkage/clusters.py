@@ -15,14 +15,14 @@ def label_records(connection: DuckDBPyConnection) -> int:
 
     The label is the smallest `record_id` of the person.
     """
-    connection.execute("create table record_label as select record_id, record_id as label from person_record")
-    connection.execute("create table unsettled as select rule, link_group, record_id as label from shared")
+    connection.execute("create temp table record_label as select record_id, record_id as label from person_record")
+    connection.execute("create temp table unsettled as select rule, link_group, record_id as label from shared")
     rounds = 0
     while _rows(connection, "unsettled"):
         rounds += 1
-        connection.execute(f"create or replace table relabel as {sql_text('link_relabel')}")
-        connection.execute(f"create or replace table record_label as {sql_text('link_label')}")
-        connection.execute(f"create or replace table unsettled as {sql_text('link_unsettled')}")
+        connection.execute(f"create or replace temp table relabel as {sql_text('link_relabel')}")
+        connection.execute(f"create or replace temp table record_label as {sql_text('link_label')}")
+        connection.execute(f"create or replace temp table unsettled as {sql_text('link_unsettled')}")
     return rounds
 
 

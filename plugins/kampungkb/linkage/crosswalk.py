@@ -20,7 +20,9 @@ RETIRED_LINK = "retired_link.parquet"
 FAMILY_LINK = "family_link.parquet"
 
 _PREVIOUS = """
-create table previous (source varchar, source_key varchar, person_key varchar, linked_since date, came_back boolean)
+create temp table previous (
+    source varchar, source_key varchar, person_key varchar, linked_since date, came_back boolean
+)
 """
 
 
@@ -49,18 +51,18 @@ def assign_keys(connection: DuckDBPyConnection, as_of: date) -> None:
 
     Rounds of awards until no person still asks for a key that is free: as many as the most keys one person claims.
     """
-    connection.execute(f"create table claim as {sql_text('link_claim')}")
-    connection.execute("create table award (label bigint, person_key varchar)")
+    connection.execute(f"create temp table claim as {sql_text('link_claim')}")
+    connection.execute("create temp table award (label bigint, person_key varchar)")
     while connection.execute("select 1 from claim limit 1").fetchone():
         connection.execute(f"insert into award {sql_text('link_award')}")
         connection.execute("delete from claim where label in (select label from award)")
         connection.execute("delete from claim where person_key in (select person_key from award)")
-    connection.execute(f"create table label_key as {sql_text('link_person_key')}", {"as_of": as_of})
+    connection.execute(f"create temp table label_key as {sql_text('link_person_key')}", {"as_of": as_of})
 
 
 def write_crosswalk(connection: DuckDBPyConnection, as_of: date, folder: Path) -> None:
     """Make `person_link` and write the three files of the crosswalk into `folder`."""
-    connection.execute(f"create table person_link as {sql_text('link_person')}", {"as_of": as_of})
+    connection.execute(f"create temp table person_link as {sql_text('link_person')}", {"as_of": as_of})
     for query, name in (
         ("from person_link", PERSON_LINK),
         (sql_text("link_retired"), RETIRED_LINK),

@@ -30,7 +30,7 @@ def link(run: Run, validated: Sequence[Validated]) -> Linked:
     target = lake.persons(run.settings, run.as_of)
     with connect(run) as connection, lake.replacing(target) as folder:
         attach(connection, validated, "keluarga", *SOURCE_OF_PERSONS)
-        connection.execute(f"create table person_record as {sql_text('link_records')}")
+        connection.execute(f"create temp table person_record as {sql_text('link_records')}")
         find_groups(connection)
         rounds = label_records(connection)
         read_previous(connection, latest_before(run.settings, run.as_of))

@@ -26,9 +26,9 @@ RULES = (LinkRule("exact_nik_birth_date"), LinkRule("exact_nik_name"))
 
 def find_groups(connection: DuckDBPyConnection, rules: tuple[LinkRule, ...] = RULES) -> None:
     """From `person_record` make `shared`: one row a record, rule and link group that it shares with another record."""
-    connection.execute("create table link_rule (rule integer, name varchar)")
+    connection.execute("create temp table link_rule (rule integer, name varchar)")
     connection.execute(
-        "create table membership (record_id bigint, rule integer, link_group varchar, probability double)"
+        "create temp table membership (record_id bigint, rule integer, link_group varchar, probability double)"
     )
     for position, rule in enumerate(rules, start=1):
         connection.execute("insert into link_rule values (?, ?)", [position, rule.name])
@@ -36,5 +36,5 @@ def find_groups(connection: DuckDBPyConnection, rules: tuple[LinkRule, ...] = RU
             f"insert into membership select record_id, {position}, link_group, probability "
             f"from ({sql_text(f'link_{rule.name}')})"
         )
-    connection.execute(f"create table shared as {sql_text('link_shared')}")
+    connection.execute(f"create temp table shared as {sql_text('link_shared')}")
     connection.execute("drop table membership")

@@ -20,7 +20,7 @@ def parse_methodology(text: str, file: str) -> Methodology:
     except yaml.YAMLError as fault:
         mark = getattr(fault, "problem_mark", None)
         where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-        raise ConfigurationError(f"{file} is not valid YAML{where}. Correct the file.") from None
+        raise ConfigurationError(f"The methodology {file} is not valid YAML{where}. Correct the file.") from None
     except ValidationError as error:
         found = [f"{_place(fault['loc'], declared)}: {fault['msg']}" for fault in error.errors(include_input=False)]
         raise _wrong(file, found) from None
@@ -48,16 +48,23 @@ def _wrong(file: str, found: list[str]) -> ConfigurationError:
 
 
 def _place(location: tuple[int | str, ...], declared: object) -> str:
-    """A location such as ('indicators', 2, 'members', 'age') in words: list entries by their id, not their number."""
+    """A location such as ('indicators', 2, 'members', 'members', 'age') in words.
+
+    List entries go by their id. The first part below an entry with a `kind` is that kind (pydantic names the chosen
+    model there) and no key.
+    """
     words: list[str] = []
     here = declared
+    kind: object = None
     for part in location:
-        if isinstance(part, int) and isinstance(here, list) and part < len(here):
+        if kind is not None and part == kind:
+            kind = None
+            continue
+        if isinstance(here, list) and isinstance(part, int) and part < len(here):
             here = here[part]
             words.append(str(here.get("id", part + 1)) if isinstance(here, dict) else str(part + 1))
-        elif isinstance(here, dict) and part in here:
-            here = here[part]
+        else:
+            here = here.get(part) if isinstance(here, dict) else None
             words.append(str(part))
-        elif not (isinstance(here, dict) and part == here.get("kind")):  # the tag of a union is not a key
-            words.append(str(part))
+        kind = here.get("kind") if isinstance(here, dict) else None
     return " → ".join(words) or "file"

@@ -47,9 +47,9 @@ def score(run: Run, validated: Sequence[Validated], linked: Linked, methodology:
             connection.read_parquet(str(linked.path / f"{name}.parquet")).create_view(name)
         connection.execute(f"create view member as {sql_text('score_member')}")
         for table, statement in evidence_statements(method, run.as_of):
-            connection.execute(f"create table {table} as {statement}")
+            connection.execute(f"create temp table {table} as {statement}")
         connection.execute(f"create view member_answer as {member_answer_statement(method)}")
-        connection.execute(f"create table family_answer as {family_answer_statement(method)}")
+        connection.execute(f"create temp table family_answer as {family_answer_statement(method)}")
         file = str(folder / FAMILY_SCORE).replace("'", "''")
         connection.execute(f"copy ({family_score_statement(method)}) to '{file}' (format parquet, compression zstd)")
         _write_indicators(method, folder / INDICATOR)
