@@ -22,10 +22,10 @@ from kampungkb.connections import Connection
 from kampungkb.contracts import Contract, contract
 from kampungkb.errors import ConfigurationError, KampungkbError, SourceUnavailable
 from kampungkb.refs import Snapshot
-from kampungkb.run import CONNECTION_OF_SOURCE, SOURCES, Run
+from kampungkb.run import SOURCES, Run
 from kampungkb.settings import Settings
 from kampungkb.sources import source_module
-from kampungkb.sources.protocol import Drift, Extracted, Manifest, Previous, TableFile, made_with
+from kampungkb.sources.protocol import Drift, Manifest, Previous, TableFile, made_with
 
 __all__ = ["Drift", "Manifest", "TableFile", "extract", "latest_snapshot", "read_manifest", "snapshots"]
 

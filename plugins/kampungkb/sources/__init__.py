@@ -6,7 +6,8 @@
 from importlib import import_module
 from typing import cast
 
-from kampungkb.run import CIVIL_REGISTRY, FAMILY_SURVEY, HEALTH_INSURANCE
+from kampungkb.connections import CIVIL_REGISTRY, HEALTH_INSURANCE
+from kampungkb.run import FAMILY_SURVEY
 from kampungkb.sources.protocol import Source
 
 MODULES = {

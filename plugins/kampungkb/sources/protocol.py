@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,7 +14,7 @@ from kampungkb.connections import Connection
 from kampungkb.contracts import Contract
 from kampungkb.run import Run
 
-PARQUET_COMPRESSION = "zstd"
+PARQUET_COMPRESSION: Final = "zstd"
 
 
 class _Frozen(BaseModel):

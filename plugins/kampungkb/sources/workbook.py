@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -52,10 +52,11 @@ class _Header:
 
 def schema_of(table: Table) -> pa.Schema:
     """The columns of a landed sheet, in order."""
-    text = [(name, pa.string()) for name in table.names]
-    kinds = [(f"{column.name}__cell", pa.string()) for column in table.of_kind("identity")]
-    place = [("file", pa.string()), ("sheet", pa.string()), ("row_number", pa.int32())]
-    return pa.schema([*place, *text, *kinds, ("extra", pa.string())])
+    kinds = [f"{column.name}__cell" for column in table.of_kind("identity")]
+    types: dict[str, pa.DataType] = dict.fromkeys(
+        ("file", "sheet", "row_number", *table.names, *kinds, "extra"), pa.string()
+    )
+    return pa.schema(types | {"row_number": pa.int32()})
 
 
 def parse_workbook(path: Path, file: str, contract: Contract, parts: dict[str, Path]) -> Parsed:
@@ -182,7 +183,7 @@ def _table(
         for column in table.of_kind("identity")
     }
     extra = pa.array([_extra(row, header.unknown) for row in kept], pa.string())
-    place = {
+    place: dict[str, Any] = {
         "file": pa.array([file] * len(kept), pa.string()),
         "sheet": pa.array([sheet] * len(kept), pa.string()),
         "row_number": pa.array(numbers, pa.int32()),
@@ -190,7 +191,7 @@ def _table(
     return pa.table({**place, **columns, **kinds, "extra": extra}, schema=schema_of(table))
 
 
-def texts(cells: Sequence[Cell]) -> pa.Array:
+def texts(cells: Sequence[Cell]) -> pa.StringArray:
     """A column of cells as text, null where empty; numbers of a column repeat, so each is converted once."""
     seen: dict[float, str | None] = {}
     out: list[str | None] = []

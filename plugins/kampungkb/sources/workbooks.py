@@ -34,6 +34,8 @@ from kampungkb.sources.workbook import Parsed, merged_drift, parse_workbook, sch
 
 LIBRARIES = ("python-calamine",)
 PROCESSES = 2
+POOL_FROM = 4 * 1024**2
+"""Bytes of changed workbooks from which starting processes pays off."""
 WORKER_MEMORY = 6 * 1024**3
 """Address space of a parsing process, in bytes: a workbook that wants more is rejected, not the machine's end."""
 
@@ -153,13 +155,15 @@ def _sha256(path: Path) -> str | None:
 
 
 def parse_all(files: dict[str, Path], terms: Contract, scratch: Path) -> list[Parsed]:
-    """Parse workbooks in processes of bounded memory; the part files appear in `scratch/<table>/`."""
+    """Parse workbooks, many of them in processes of bounded memory; the part files appear in `scratch/<table>/`."""
     for table in terms.tables:
         (scratch / table.name).mkdir()
     tasks = [
         (path, file, terms, {table.name: scratch / table.name / f"{number:06d}.parquet" for table in terms.tables})
         for number, (file, path) in enumerate(files.items())
     ]
+    if sum(task[0].stat().st_size for task in tasks if task[0].exists()) < POOL_FROM:
+        return [_parse(task) for task in tasks]
     done = dict(_parse_together(tasks))
     # A workbook that killed its process took the others of the pool along: each of them gets a process of its own.
     return [done[task[1]] if task[1] in done else _parse_alone(task) for task in tasks]
@@ -169,11 +173,14 @@ _Task = tuple[Path, str, Contract, dict[str, Path]]
 
 
 def _pool(processes: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), initializer=_bound_memory)
+    # One server process imports the libraries once; every parser is a fork of it, never of a process with threads.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["__main__", __name__])
+    return ProcessPoolExecutor(processes, context, initializer=_bound_memory, initargs=(WORKER_MEMORY,))
 
 
-def _bound_memory() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (WORKER_MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
+def _bound_memory(limit: int) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

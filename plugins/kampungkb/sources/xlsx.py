@@ -15,10 +15,12 @@ from kampungkb.sources.cells import ErrorCell
 
 MAX_BYTES = 200 * 1024**2
 MAX_UNPACKED = 1024**3
-MAX_COLUMNS = 702  # the columns A to ZZ
+MAX_COLUMNS = 256  # the columns A to IV
+TALL = 100_000
 
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
-_BEYOND_ZZ = re.compile(rb"""\br=["'][A-Z]{3}\d""")
+_BEYOND_IV = re.compile(rb"""\br=["'](?:[A-Z]{3}|[J-Z][A-Z]|I[W-Z])\d""")
+_IN_TALL_ROW = re.compile(rb"""\br=["'][A-Z]{1,3}\d{6}""")
 _CELL = re.compile(r"([A-Z]+)(\d+)$")
 
 
@@ -58,11 +60,15 @@ def open_package(content: bytes) -> zipfile.ZipFile:
 def error_cells(package: zipfile.ZipFile, sheet: str) -> dict[tuple[int, int], ErrorCell]:
     """The error cells of a sheet by (row, column), both from 0 at A1.
 
-    Raises :class:`Unreadable` where the sheet's part is missing, damaged, or wider than :data:`MAX_COLUMNS`.
+    Raises :class:`Unreadable` where the sheet's part is missing, damaged, wider than :data:`MAX_COLUMNS`, or holds
+    a stray cell far below its rows.
     """
     xml = _sheet_part(package, sheet)
-    if _BEYOND_ZZ.search(xml):
+    # The reader makes room for every cell between the outermost ones, so one stray cell can cost gigabytes.
+    if _BEYOND_IV.search(xml):
         raise Unreadable(f"The sheet has more than {MAX_COLUMNS} columns. Delete those beyond the form.", sheet)
+    if _IN_TALL_ROW.search(xml) and xml.count(b"<row") < TALL // 4:
+        raise Unreadable(f"A stray cell stands below row {TALL}. Delete the empty rows above it, and the cell.", sheet)
     if b't="e"' not in xml and b"t='e'" not in xml:
         return {}
     scan = _ErrorScan()
@@ -89,7 +95,9 @@ def _sheet_part(package: zipfile.ZipFile, sheet: str) -> bytes:
         target = parts[ids[sheet]]
         return _read(package, target[1:] if target.startswith("/") else posixpath.normpath(f"xl/{target}"))
     except (KeyError, expat.ExpatError, zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, OSError):
-        raise Unreadable("The workbook is damaged inside. Open it in a spreadsheet program and save it again.") from None
+        raise Unreadable(
+            "The workbook is damaged inside. Open it in a spreadsheet program and save it again."
+        ) from None
 
 
 def _read(package: zipfile.ZipFile, name: str) -> bytes:
