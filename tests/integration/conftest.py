@@ -7,13 +7,13 @@ import psycopg
 import pytest
 import sqlalchemy
 from psycopg import sql
-from pydantic import SecretStr
-from tests.conftest import AS_OF
 
 from kampungkb.connections import WAREHOUSE, Connection
 from kampungkb.run import Run
 from kampungkb.settings import Settings
 from kampungkb.warehouse import embedded
+from kampungkb.warehouse.connect import engine_of
+from tests.conftest import AS_OF
 
 
 @pytest.fixture(scope="session")
@@ -38,8 +38,6 @@ def warehouse_connection(embedded_server: embedded.ServerInfo) -> Iterator[Conne
 @pytest.fixture
 def warehouse_engine(warehouse_connection: Connection) -> Iterator[sqlalchemy.Engine]:
     """An engine on the same empty database."""
-    from kampungkb.warehouse.connect import engine_of
-
     engine = engine_of(warehouse_connection)
     yield engine
     engine.dispose()
@@ -48,5 +46,4 @@ def warehouse_engine(warehouse_connection: Connection) -> Iterator[sqlalchemy.En
 @pytest.fixture
 def warehouse_run(settings: Settings, warehouse_connection: Connection) -> Run:
     """A run for AS_OF that publishes to the empty database."""
-    own = settings.model_copy(update={"pseudonym_key": SecretStr("a key for tests only")})
-    return Run(run_id="run-1", as_of=AS_OF, settings=own, connections={WAREHOUSE: warehouse_connection})
+    return Run(run_id="run-1", as_of=AS_OF, settings=settings, connections={WAREHOUSE: warehouse_connection})

@@ -14,8 +14,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from kampungkb.errors import WarehouseError
 from kampungkb.warehouse.connect import libpq_uri, reason
 
-_READ_ONLY = "-c default_transaction_read_only=on"
-
 
 def to_csv(engine: Engine, query: str, out: TextIO) -> None:
     """Stream the rows of one query to `out` as CSV with a header, values as PostgreSQL writes them.
@@ -24,7 +22,8 @@ def to_csv(engine: Engine, query: str, out: TextIO) -> None:
     rows (only queries are exported) or tries to write.
     """
     try:
-        with psycopg.connect(libpq_uri(engine), options=_READ_ONLY, client_encoding="utf8") as connection:
+        with psycopg.connect(libpq_uri(engine), client_encoding="utf8") as connection:
+            connection.read_only = True
             cleaned = _single_query(connection, query)
             copy = sql.SQL("copy ({}\n) to stdout with (format csv, header)").format(sql.SQL(cleaned))
             with connection.cursor() as cursor, cursor.copy(copy) as rows:
