@@ -111,6 +111,10 @@ class _Entries:
             row.null("J06", "tglTMT", begun)
             row.null("J06", "tglTAT", ends)
             self.rows.append(row)
+        bare = spare.pop()  # whole objects left out: nothing that a rule would mind
+        bare.cells.update({"statusPeserta": None, "jenisPeserta": None, "hakKelas": None, "provUmum": None})
+        bare.typed["statusPeserta.kode"] = None
+        self.rows.append(bare)
         same = spare.pop()  # begun and ended on one day: nothing wrong with it
         same.cells.update({"tglTMT": "2025-01-01", "tglTAT": "2025-01-01"})
         same.typed.update({"tglTMT": date(2025, 1, 1), "tglTAT": date(2025, 1, 1)})

@@ -46,6 +46,11 @@ class Profile:
     upper: bool = False
 
     @property
+    def zero_dates(self) -> bool:
+        """Whether a date column may hold 0000-00-00, which is no date and no null either."""
+        return self.name == "mariadb"
+
+    @property
     def any_nik(self) -> bool:
         return self.nik in {"text", "char"}
 
@@ -178,6 +183,8 @@ class _Registry:
         births: list[Any] = [as_of + timedelta(days=1), oldest - timedelta(days=1), date(1850, 1, 1)]
         if self.profile.dates == "text":
             births += ["1980", "31-02-1980", "01-02-80", "0000-00-00", "1980/02/01", "29-02-1900", "tidak tahu"]
+        if self.profile.zero_dates:
+            births += ["0000-00-00", "1980-00-00"]
         for birth in births:
             row = spare.pop()
             row.null("R04", "tgl_lhr", birth)
@@ -292,6 +299,8 @@ def write_registry(
         )
         with engine.begin() as connection:
             table.create(connection)
+            if profile.zero_dates:
+                connection.execute(sa.text("set sql_mode = ''"))
             values = [
                 {
                     **{cased(c): _value(rng, c, row.cells[c], profile) for c in columns},

@@ -1,0 +1,72 @@
+"""The real thing: `kampungkb run` through Airflow on four configured connections, and what it leaves behind."""
+
+from collections import Counter
+
+import pytest
+
+from tests.acceptance.conftest import MakeWorld, World
+from tests.acceptance.marts import assert_mart_is, oracle
+from tests.acceptance.test_bad_input import command
+from tests.acceptance.test_quarantine import personal_values, place
+from tests.generator.expectation import SURVEY
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def world(make_world: MakeWorld) -> World:
+    return make_world(seed=51, families=80)
+
+
+@pytest.fixture(scope="module")
+def output(world: World) -> str:
+    done = command(world.home, world.variables, "run", "--as-of", "2026-11-24")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+def test_the_run_loads_the_configured_sources(world: World, output: str) -> None:
+    expected = oracle(world)
+    assert_mart_is(world, "family_index", expected.family_index)
+    assert_mart_is(world, "family_indicator", expected.family_indicator)
+    assert_mart_is(world, "village_index", expected.village_index)
+    lines = world.query(f"select * from ops.quarantine where source = '{SURVEY}'")
+    planted = [line for line in world.scenario.expectation().quarantine if line.source == SURVEY]
+    assert Counter(place(line) for line in lines.itertuples()) == Counter(place(line) for line in planted)
+
+
+def test_the_run_is_recorded(world: World, output: str) -> None:
+    runs = world.query("select as_of, status, stale_sources::text as stale from ops.load_run")
+    assert len(runs) == 1
+    assert str(runs["as_of"][0]) == "2026-11-24"
+
+
+def test_the_summary_names_counts_and_the_warehouse(world: World, output: str) -> None:
+    counts = world.scenario.expectation().counts[SURVEY, "anggota"]
+    assert "Traceback" not in output
+    digits = output.replace(".", "").replace(",", "")
+    assert str(counts.read) in digits or str(counts.accepted) in digits
+
+
+def test_the_same_date_again_through_airflow_changes_no_row(world: World, output: str) -> None:
+    before = world.dump("mart", "core", "vault")
+    done = command(world.home, world.variables, "run", "--as-of", "2026-11-24")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert world.dump("mart", "core", "vault") == before
+
+
+def test_sql_prints_csv(world: World, output: str) -> None:
+    done = command(world.home, world.variables, "sql", "select count(*) as n from mart.family_index")
+    families = world.scenario.expectation().counts[SURVEY, "keluarga"].accepted
+    assert done.stdout.splitlines() == ["n", str(2 * families)]
+
+
+def test_no_personal_value_stands_in_logs_journal_or_metadata(world: World, output: str) -> None:
+    """Everything under the home but the lake and the databases of the sources, and all that was printed."""
+    values = personal_values(world)
+    leaked = Counter[str]()
+    for path in [p for p in world.home.rglob("*") if p.is_file() and "lake" not in p.relative_to(world.home).parts]:
+        content = path.read_bytes().decode("utf-8", "replace")
+        leaked[str(path.relative_to(world.home))] = sum(value in content for value in values)
+    leaked["output"] = sum(value in output for value in values)
+    assert not +leaked, +leaked
