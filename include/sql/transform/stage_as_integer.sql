@@ -1,5 +1,5 @@
--- Purpose: a whole number from text such as 7, 07, 7.0 or -7; null for anything else and beyond 32 bits.
+-- Purpose: a whole number from a clean text such as 7, 07, 7.0 or -7; null for anything else and beyond 32 bits.
 -- Grain: a macro over one value.
 create or replace macro as_integer(cell) as try_cast(
-    nullif(regexp_extract(clean(cell), '^(-?[0-9]+)(\.0+)?$', 1), '') as integer
+    nullif(regexp_extract(cell, '^(-?[0-9]+)(\.0+)?$', 1), '') as integer
 )

@@ -1,3 +1,3 @@
 -- Purpose: a date of the registry: as in the workbooks, or a timestamp, whose date is Asia/Jakarta's.
--- Grain: a macro over one value; null where the text is no such date.
-create or replace macro date_of_civil_registry(cell) as local_date(instant(year_first(clean(cell))))
+-- Grain: a macro over one clean value; null where the text is no such date.
+create or replace macro date_of_civil_registry(cell) as local_date(instant(year_first(cell)))

@@ -94,44 +94,48 @@ def _label_map(column: Column) -> str:
     return f"map {{{', '.join(labels)}}}" if labels else "cast(map {} as map(varchar, varchar))"
 
 
+def _answer(column: Column) -> str:
+    """The clean text of one contract column; of a code, its number where it is one or a label."""
+    name = quoted(column.name)
+    return f"as_code({name}, {_label_map(column)}) as {name}" if column.kind == "code" else name
+
+
 def _parsed(source: str, column: Column) -> tuple[str, ...]:
-    """The select terms of one contract column."""
+    """The select terms of one contract column, over its clean text."""
     name, text = quoted(column.name), quoted(f"{column.name}__text")
     match column.kind:
         case "identity" | "text" | "label":
-            return (f"clean({name}) as {name}",)
-        case "code":
-            answer = f"as_code({name}, {_label_map(column)})"
-            return (f"as_integer({answer}) as {name}", f"{answer} as {text}")
-        case "integer":
-            return (f"as_integer({name}) as {name}", f"clean({name}) as {text}")
+            return (name,)
+        case "code" | "integer":
+            return (f"as_integer({name}) as {name}", f"{name} as {text}")
         case "date":
-            return (f"date_of_{source}({name}) as {name}", f"clean({name}) as {text}")
+            return (f"date_of_{source}({name}) as {name}", f"{name} as {text}")
         case "timestamp":
-            return (f"timestamp_of_{source}({name}) as {name}", f"clean({name}) as {text}")
+            return (f"timestamp_of_{source}({name}) as {name}", f"{name} as {text}")
 
 
 def _create_parsed(database: duckdb.DuckDBPyConnection, source: str, table: str, path: Path) -> None:
     landed = pq.read_schema(path).names
     declared = contract_table(source, table)
-    names = declared.names if declared else ()
-    missing = [name for name in names if name not in landed]
+    columns = declared.columns if declared else ()
+    missing = [column.name for column in columns if column.name not in landed]
     if missing:
         raise ContractError(
             f"The landed table {table} of {source} lacks the columns {', '.join(missing)} of its contract. "
             "Extract the source anew (force)."
         )
-    if declared is None:
-        terms = [quoted(name) for name in landed]
-    else:
-        cells = [f"{name}__cell" for name in names if f"{name}__cell" in landed]
-        terms = [term for column in declared.columns for term in _parsed(source, column)]
-        terms += [quoted(name) for name in (*cells, *PLACE) if name in landed]
     database.execute(
         f"create or replace view landed as select file_row_number as row_id, * "
         f"from read_parquet({literal(str(path))}, file_row_number = true)"
     )
-    database.execute(f"create or replace view parsed as select row_id, {', '.join(terms)} from landed")
+    beside = [name for name in landed if declared is None or name.endswith("__cell") or name in PLACE]
+    kept = ["row_id", *(quoted(name) for name in beside)]
+    clean = ", ".join([*kept, *(f"clean({quoted(column.name)}) as {quoted(column.name)}" for column in columns)])
+    answers = ", ".join([*kept, *map(_answer, columns)])
+    typed = ", ".join([*kept, *(term for column in columns for term in _parsed(source, column))])
+    database.execute(
+        f"create or replace view parsed as select {typed} from (select {answers} from (select {clean} from landed))"
+    )
 
 
 def stage(database: duckdb.DuckDBPyConnection, source: str, table: str, landed: Path | None) -> None:
