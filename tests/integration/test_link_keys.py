@@ -167,7 +167,7 @@ def test_keys_differ_between_homes_with_different_secrets(nights: Nights, settin
     assert nights.load({A: (1, 1)}) != Nights(other).load({A: (1, 1)})
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_over_many_random_nights_no_key_changes_without_reason(nights: Nights, seed: int) -> None:
     dice = random.Random(seed)
     world = {f"{number:03d}": (dice.randrange(60), dice.randrange(60)) for number in range(60)}

@@ -4,6 +4,6 @@ Rules (`rules.py`) say which records belong together, clustering (`clusters.py`)
 crosswalk (`crosswalk.py`) gives each person its key; `link` is the step that calls them in this order.
 """
 
-from kampungkb.linkage.link import link
+from kampungkb.linkage.step import link
 
 __all__ = ["link"]

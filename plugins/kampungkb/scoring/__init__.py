@@ -5,6 +5,6 @@ SQL from it, and `score` is the step that runs it.
 """
 
 from kampungkb.scoring.reading import load_methodology
-from kampungkb.scoring.score import score
+from kampungkb.scoring.step import score
 
 __all__ = ["load_methodology", "score"]
