@@ -5,7 +5,7 @@ connections as real sources.
 """
 
 from kampungkb.sample.database import load_registry
-from kampungkb.sample.generate import SampleManifest, generate
+from kampungkb.sample.generation import SampleManifest, generate
 from kampungkb.sample.insurance_server import serve as serve_insurance
 
 __all__ = ["SampleManifest", "generate", "load_registry", "serve_insurance"]

@@ -14,6 +14,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 from sqlalchemy import (
     CHAR,
+    URL,
     Column,
     Connection,
     Date,
@@ -81,7 +82,7 @@ def _insert(connection: Connection, table: Table, batches: Iterator[pa.RecordBat
 
 
 @contextmanager
-def _engine(url: str | Engine) -> Iterator[Engine]:
+def _engine(url: str | URL | Engine) -> Iterator[Engine]:
     if isinstance(url, Engine):
         yield url
         return
@@ -92,7 +93,7 @@ def _engine(url: str | Engine) -> Iterator[Engine]:
         engine.dispose()
 
 
-def load_registry(sample: Path, url: str | Engine, schema: str | None = None) -> None:
+def load_registry(sample: Path, url: str | URL | Engine, schema: str | None = None) -> None:
     """Create and fill `biodata_wni` and `data_keluarga` from `<sample>/civil_registry`, replacing what stands there.
 
     `url` is an SQLAlchemy URL or engine (PostgreSQL through psycopg, MariaDB, SQLite, …), `schema` the database

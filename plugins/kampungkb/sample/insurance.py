@@ -180,11 +180,12 @@ def _break(rng: Generator, batch: Batch, rows: Frame) -> tuple[Frame, Ledger]:
     for row, column in zip(fates["J08"], columns, strict=True):
         rows[column][row] = None
     ledger.add("J08", "count", fates["J08"], columns)
-    ledger.add("J08", "count", blank_rows(rows["nik"]), "nik")
     long_ago = (batch.on - rng.integers(400, 1200, len(fates["J09"]))) * 86_400 + 36_000
     rows["updatedAt"][fates["J09"]] = _instants(long_ago)
     ledger.add("J09", "count", fates["J09"], "updatedAt")
-    return concat([rows, copies]), ledger
+    every = concat([rows, copies])
+    ledger.add("J08", "count", blank_rows(every["nik"]), "nik")
+    return every, ledger
 
 
 def list_entries(rng: Generator, batch: Batch) -> tuple[Frame, Ledger]:

@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
 FAMILIES_A_BATCH = 40_000
-_FEW_WORKBOOKS = 30
+FEW_WORKBOOKS = 30
 _EPOCH = date(1970, 1, 1)
 
 
@@ -167,7 +167,7 @@ class _WorkbookWriter:
 
 @contextmanager
 def _workbook_writer(workers: int, workbooks: int) -> Iterator[_WorkbookWriter]:
-    several = workers > 1 and workbooks > _FEW_WORKBOOKS
+    several = workers > 1 and workbooks > FEW_WORKBOOKS
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if several else nullcontext() as pool:
         writer = _WorkbookWriter(pool)
         yield writer
