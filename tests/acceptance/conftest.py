@@ -23,7 +23,8 @@ from kampungkb.run import Run, present_sources
 from kampungkb.scoring import score
 from kampungkb.settings import Settings
 from kampungkb.validation import validate
-from kampungkb.warehouse import embedded, publish
+from kampungkb.warehouse import embedded
+from kampungkb.warehouse.publish import publish
 from tests.generator import PROFILES, InsuranceApi, Scenario, make_scenario
 
 AS_OF = date(2026, 11, 24)
@@ -72,7 +73,7 @@ class World:
         validated = {source: validate(run, snapshot) for source, snapshot in snapshots.items()}
         linked = link(run, list(validated.values()))
         scored = score(run, list(validated.values()), linked)
-        published = publish(run, list(validated.values()), linked, scored)
+        published = publish(run, list(validated.values()), linked, scored, snapshots=list(snapshots.values()))
         return Loaded(run, snapshots, validated, linked, scored, published)
 
     def query(self, statement: str) -> pd.DataFrame:
