@@ -18,6 +18,7 @@ from kampungkb.connections import CIVIL_REGISTRY, FAMILY_WORKBOOKS, HEALTH_INSUR
 from kampungkb.errors import KampungkbError, SourceUnavailable
 from kampungkb.orchestration.faults import describe, places
 from kampungkb.orchestration.journal import recording, sentence
+from kampungkb.orchestration.processes import Interrupted, interruptible
 from kampungkb.refs import Snapshot
 from kampungkb.run import JAKARTA, Run
 from kampungkb.settings import load_settings
@@ -90,7 +91,7 @@ def step(body: Callable[..., Any]) -> Callable[..., Any]:
 
     The run comes from Airflow's context, the references from XCom, checked against the annotations. The step is
     recorded in the run's journal. An expected fault fails the task at once, except for a source that cannot be
-    reached: that, like anything unforeseen, is retried.
+    reached: that, like anything unforeseen and like TERM (which Airflow would let pass), may be retried.
     """
     hints = get_type_hints(body)
     own = signature(body)
@@ -104,12 +105,14 @@ def step(body: Callable[..., Any]) -> Callable[..., Any]:
             references = {
                 name: TypeAdapter(hints[name]).validate_python(_plain(value)) for name, value in handed.items()
             }
-            with recording(run.settings, run.run_id, body.__name__, _source_of(references)) as current:
+            with interruptible(), recording(run.settings, run.run_id, body.__name__, _source_of(references)) as current:
                 current.done(body(run, **references))
         except SourceUnavailable as fault:
             raise AirflowException(describe(fault)) from None
         except KampungkbError as fault:
             raise AirflowFailException(describe(fault)) from None
+        except Interrupted as fault:
+            raise AirflowException(str(fault)) from None
         except Exception as fault:
             log.error("Unforeseen fault %s at %s", describe(fault), " > ".join(places(fault)))
             raise AirflowException(f"Unforeseen fault: {describe(fault)}") from None

@@ -8,6 +8,7 @@ import traceback
 from pathlib import Path
 
 from kampungkb.errors import KampungkbError
+from kampungkb.orchestration.processes import Interrupted
 
 _SPEAKING = (ImportError, AttributeError, NameError, OSError, MemoryError, NotImplementedError)
 _SPEAKING_DUCKDB = {"BinderException", "CatalogException", "ParserException", "OutOfMemoryException"}
@@ -15,7 +16,7 @@ _SPEAKING_DUCKDB = {"BinderException", "CatalogException", "ParserException", "O
 
 def describe(fault: BaseException) -> str:
     """One line for a person: the message of an expected fault, else the type (and its text where that is safe)."""
-    if isinstance(fault, KampungkbError):
+    if isinstance(fault, KampungkbError | Interrupted):
         return str(fault)
     name = type(fault).__name__
     if isinstance(fault, _SPEAKING) or name in _SPEAKING_DUCKDB:

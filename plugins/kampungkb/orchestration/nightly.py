@@ -133,7 +133,7 @@ def _reason(entries: Sequence[Entry], code: int) -> str:
     for (step, source), entry in latest(entries).items():
         name = f"{step} {source}" if source else step
         if entry.outcome == "failed" and entry.expected:
-            reasons.append(f"{name}: {entry.error}")
+            reasons.append(f"{name}: {(entry.error or '').removeprefix(f'{source}: ')}")
         elif entry.outcome == "failed":
             reasons.append(f"{name}: unforeseen fault {entry.error}.")
         elif entry.event == "started":

@@ -61,6 +61,7 @@ def start(command: Sequence[str], environ: Mapping[str, str], log: Path) -> subp
             stdout=descriptor,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            umask=0o077,
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
     finally:

@@ -44,6 +44,8 @@ class Screen:
         what = both(f"step_{entry.step}") + (f" · {both(f'source_{entry.source}')}" if entry.source else "")
         mark = ("✓", "green") if good else ("✗", "red")
         self._console.print(Text.assemble(mark, " ", f"{what:<62}", ", ".join(figures)), soft_wrap=True)
+        if entry.error:
+            self._console.print(Text(f"  {entry.error}", style="red"), soft_wrap=True)
 
     def summary(self, loaded: Loaded) -> None:
         """The summary of a load that ended well."""

@@ -1,9 +1,8 @@
-"""The summary at the end of a load: from the references in its journal and the published marts."""
+"""The summary at the end of a load: what the warehouse says about the run, and how to ask it more."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich import box
 from rich.console import RenderableType
@@ -12,11 +11,10 @@ from rich.text import Text
 
 from kampungkb.connections import Connection
 from kampungkb.orchestration.nightly import Loaded, latest
-from kampungkb.refs import Linked, Published, Snapshot, Validated
 from kampungkb.reporting.messages import both, message, number
 from kampungkb.run import SOURCES
 from kampungkb.warehouse.connect import engine_of
-from kampungkb.warehouse.query import IndexFigures, load_summary
+from kampungkb.warehouse.query import IndexFigures, SourceSummary, load_summary
 
 EXAMPLE = (
     "select village, families, ibangga, category from mart.village_index "
@@ -25,19 +23,20 @@ EXAMPLE = (
 
 
 def render(loaded: Loaded) -> Iterator[RenderableType]:
-    """The parts of the summary from top to bottom; reads the warehouse once."""
-    results = {step: entry.result for (step, source), entry in latest(loaded.entries).items() if source is None}
-    by_source = _by_source(loaded)
-    yield _text("summary", as_of=loaded.as_of.isoformat(), seconds=number(loaded.seconds))
-    yield _sources_table(by_source["validate"])
-    yield from _notes(results["prepare"], by_source)
-    yield _links_table(Linked.model_validate(results["link"]))
+    """The parts of the summary from top to bottom."""
     engine = engine_of(loaded.warehouse)
     try:
-        yield _index_table(load_summary(engine, as_of=loaded.as_of).index)
+        figures = load_summary(engine, run_id=loaded.run_id)
     finally:
         engine.dispose()
-    yield _text("changed", rows=number(sum(Published.model_validate(results["publish"]).changed.values())))
+    sources = {source: figures.sources[source] for source in SOURCES if source in figures.sources}
+    yield _text("summary", as_of=loaded.as_of.isoformat(), seconds=number(loaded.seconds))
+    yield _sources_table(sources)
+    yield from _notes(sources, _replayed(loaded))
+    yield _links_table(sources)
+    yield _index_table(figures.index)
+    if not figures.latest:
+        yield _text("backfill", as_of=loaded.as_of.isoformat())
     yield from _where(loaded.warehouse, loaded.configured)
     yield _text("log", path=loaded.log)
 
@@ -48,12 +47,12 @@ def program() -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def _by_source(loaded: Loaded) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {"extract": {}, "validate": {}}
-    for (step, source), entry in latest(loaded.entries).items():
-        if step in found and source is not None:
-            found[step][source] = entry.result
-    return found
+def _replayed(loaded: Loaded) -> set[str]:
+    """Sources whose snapshot of this date was landed by an earlier run."""
+    ended = latest(loaded.entries)
+    return {
+        source for (step, source), entry in ended.items() if source and step == "extract" and entry.result["replayed"]
+    }
 
 
 def _text(key: str, **values: object) -> Text:
@@ -74,45 +73,43 @@ def _table(texts: Sequence[str], numbers: Sequence[str]) -> Table:
     return table
 
 
-def _sources_table(validated: Mapping[str, Any]) -> Table:
+def _sources_table(sources: Mapping[str, SourceSummary]) -> Table:
     """One row a source and table: what was read, and what became of it."""
     counted = ("read", "accepted", "rejected", "nulled")
     table = _table(("source", "table"), counted)
-    for source in filter(validated.__contains__, SOURCES):
-        reference = Validated.model_validate(validated[source]).model_dump()
-        for position, name in enumerate(reference["read"]):
-            table.add_row(
-                both(f"source_{source}") if position == 0 else "",
-                name,
-                *(number(reference[count].get(name, 0)) for count in counted),
-            )
+    for source, summary in sources.items():
+        for position, (name, counts) in enumerate(summary.tables.items()):
+            named = both(f"source_{source}") if position == 0 else ""
+            table.add_row(named, name, *(number(getattr(counts, count)) for count in counted))
     return table
 
 
-def _notes(present: Sequence[str], by_source: Mapping[str, Mapping[str, Any]]) -> Iterator[Text]:
+def _notes(sources: Mapping[str, SourceSummary], replayed: set[str]) -> Iterator[Text]:
     """What a reader must know about the figures: absent and stale sources, rejected workbooks, replays."""
     for source in SOURCES:
         name = both(f"source_{source}")
-        if source not in present:
+        if source not in sources:
             yield _text("absent", source=name)
             continue
-        snapshot = Snapshot.model_validate(by_source["extract"][source])
-        validated = Validated.model_validate(by_source["validate"][source])
-        if snapshot.stale:
-            yield _text("stale", source=name, reason=snapshot.reason or "")
-        elif snapshot.replayed:
+        summary = sources[source]
+        if summary.stale:
+            yield _text("stale", source=name, reason=summary.reason or "")
+        if source in replayed:
             yield _text("replayed", source=name)
-        if validated.files_rejected:
-            yield _text("files_rejected", source=name, count=number(validated.files_rejected))
+        elif summary.parsed is not None:
+            yield _text("parsed", source=name, count=number(summary.parsed))
+        if summary.files_rejected:
+            yield _text("files_rejected", source=name, count=number(summary.files_rejected))
 
 
-def _links_table(linked: Linked) -> Table:
+def _links_table(sources: Mapping[str, SourceSummary]) -> Table:
     """One row a source: its person records, and those that were found in another source too."""
     table = _table(("source",), ("records", "linked", "share"))
-    for source in filter(linked.records.__contains__, SOURCES):
-        records, found = linked.records[source], linked.linked.get(source, 0)
-        share = f"{number(100 * found / records, 1)} %" if records else number(None)
-        table.add_row(both(f"source_{source}"), number(records), number(found), share)
+    for source, summary in sources.items():
+        share = None if summary.linked_share is None else 100 * summary.linked_share
+        table.add_row(
+            both(f"source_{source}"), number(summary.records), number(summary.linked), f"{number(share, 1)} %"
+        )
     return table
 
 
