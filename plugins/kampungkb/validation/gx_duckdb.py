@@ -130,7 +130,8 @@ def check(
         results = _validate(validator, suite, expectations, parameters)
         if any(_raised(result) for result in results.values()):
             raise KampungkbError(_what_is_broken(engine, table, suite, expectations, parameters))
-        counts = {number: int(result.result["unexpected_count"]) for number, result in results.items()}
+        # Over no rows at all the count is null.
+        counts = {number: int(result.result["unexpected_count"] or 0) for number, result in results.items()}
         _insert_failures(validator, engine, {n: r for n, r in results.items() if counts[n] > 0})
         return counts
     finally:
