@@ -1,0 +1,241 @@
+"""The health insurance: every entry of the regency, fetched page by page, held against the service's own count.
+
+What comes in: the web service of the connection `health_insurance`. What goes out: `peserta.parquet`. Fetched pages
+are kept below `lake/fetching/` until the snapshot is complete, so that a try after a fault, or after a killed
+process, goes on where the last one stopped. Identical entries are one; where the number of distinct entries is not
+the last page's `total`, everything is fetched once more.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from kampungkb.connections import HEALTH_INSURANCE, Connection
+from kampungkb.contracts import Table, contract
+from kampungkb.errors import ContractError, SourceUnavailable
+from kampungkb.lake import private_folder
+from kampungkb.run import Run
+from kampungkb.sources.cells import number_text
+from kampungkb.sources.insurance_api import Client, Page, Service, parse_page
+from kampungkb.sources.protocol import PARQUET_COMPRESSION, Drift, Extracted, Previous
+
+LIBRARIES: tuple[str, ...] = ()
+KEPT_FOR = timedelta(hours=12)
+PROGRESS_PAGES = 25
+
+log = logging.getLogger(__name__)
+
+
+class _Mismatch(Exception):
+    """Distinct entries and the service's own count differ."""
+
+
+class _Fetch(BaseModel):
+    """What kept pages belong to; those of another fetch are dropped."""
+
+    model_config = ConfigDict(frozen=True)
+
+    as_of: str
+    address: str
+    limit: int
+    started_at: datetime
+
+
+@dataclass
+class _Tally:
+    """What has been seen so far: distinct entries, names of their fields, the last page's total."""
+
+    digests: set[bytes] = field(default_factory=set)
+    fields: set[str] = field(default_factory=set)
+    total: int = 0
+    repeated: int = 0
+
+
+def extract(run: Run, connection: Connection, previous: Previous | None, folder: Path) -> Extracted:
+    """Land every entry; see :class:`kampungkb.sources.protocol.Source`. Nothing is taken from `previous`."""
+    service = Service.of(connection)
+    (table,) = contract(HEALTH_INSURANCE).tables
+    kept = run.settings.lake / "fetching" / HEALTH_INSURANCE
+    target = folder / f"{table.name}.parquet"
+    with Client(service) as client:
+        try:
+            tally = _fetch(client, service, run, table, kept, target)
+        except _Mismatch as fault:
+            log.warning("%s: %s; fetching everything once more", HEALTH_INSURANCE, fault)
+            shutil.rmtree(kept)
+            try:
+                tally = _fetch(client, service, run, table, kept, target)
+            except _Mismatch as again:
+                shutil.rmtree(kept)
+                raise SourceUnavailable(
+                    f"The health insurance service counts otherwise than it delivers, twice: {again}. "
+                    "Its data probably changes at this hour: run again later."
+                ) from None
+    shutil.rmtree(kept)
+    if not tally.digests:
+        log.warning("%s: the service has no entry for regency %s", HEALTH_INSURANCE, service.regency)
+    return Extracted(watermark=_watermark(target), full_on=run.as_of, drift=_drift(table, tally))
+
+
+def _fetch(client: Client, service: Service, run: Run, table: Table, kept: Path, target: Path) -> _Tally:
+    """Write the distinct entries of all pages; raises :class:`_Mismatch` where their number is not the total."""
+    started = time.perf_counter()
+    tally = _Tally()
+    schema = pa.schema([pa.field(name, pa.string()) for name in table.names])
+    _prepare(
+        kept, _Fetch(as_of=str(run.as_of), address=service.address, limit=service.limit, started_at=datetime.now(UTC))
+    )
+    pages = 0
+    with pq.ParquetWriter(target, schema, compression=PARQUET_COMPRESSION) as writer:
+        for page in _pages(client, service, kept, tally):
+            pages += 1
+            rows = _distinct(page, tally)
+            writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=schema))
+            if pages % PROGRESS_PAGES == 0:
+                log.info("%s: %d of %d entries", HEALTH_INSURANCE, len(tally.digests), tally.total)
+    log.info(
+        "%s: %d pages, %d entries, %d repeated, in %.1f s",
+        HEALTH_INSURANCE,
+        pages,
+        len(tally.digests),
+        tally.repeated,
+        time.perf_counter() - started,
+    )
+    if len(tally.digests) != tally.total:
+        raise _Mismatch(f"{len(tally.digests)} distinct entries, total {tally.total}")
+    return tally
+
+
+def _pages(client: Client, service: Service, kept: Path, tally: _Tally) -> Iterator[Page]:
+    """Pages from the first to the last, kept ones from disk.
+
+    A page is the last one if it is empty, or if the total is reached; pages may be shorter than asked for, so past
+    the computed last page one goes on as long as entries are missing and the pages bring new ones.
+    """
+    number = 0
+    while True:
+        number += 1
+        page = _page(client, service, kept, number)
+        if page.total is not None:
+            tally.total = page.total
+        if not page.entries:
+            return
+        before = len(tally.digests)
+        yield page
+        missing = len(tally.digests) < tally.total
+        if number * page.limit >= tally.total and not (missing and len(tally.digests) > before):
+            return
+
+
+def _page(client: Client, service: Service, kept: Path, number: int) -> Page:
+    file = kept / f"page-{number:06d}.json"
+    if file.is_file():
+        page = parse_page(file.read_bytes(), service.limit)
+        if isinstance(page, Page):
+            return page
+    body, page = client.page(number)
+    _write_private(file, body)
+    return page
+
+
+def _prepare(kept: Path, fetch: _Fetch) -> None:
+    """The folder of kept pages: as it is where it belongs to the same fetch and is fresh, else empty."""
+    label = kept / "fetch.json"
+    try:
+        found = _Fetch.model_validate_json(label.read_bytes())
+        same = found == fetch.model_copy(update={"started_at": found.started_at})
+        if same and fetch.started_at - found.started_at < KEPT_FOR:
+            pages = len(list(kept.glob("page-*.json")))
+            log.info("%s: going on after %d pages kept from the last try", HEALTH_INSURANCE, pages)
+            return
+    except (OSError, ValidationError):
+        pass
+    shutil.rmtree(kept, ignore_errors=True)
+    private_folder(kept)
+    _write_private(label, fetch.model_dump_json().encode())
+
+
+def _write_private(file: Path, content: bytes) -> None:
+    """Write a file that only its owner may read, whole or not at all."""
+    partial = file.with_name(f".{file.name}")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as opened:
+        opened.write(content)
+    os.replace(partial, file)
+
+
+def _distinct(page: Page, tally: _Tally) -> list[dict[str, str | None]]:
+    """The entries not seen before, flattened to text."""
+    rows = []
+    for entry in page.entries:
+        digest = hashlib.sha256(json.dumps(entry, sort_keys=True, default=str).encode()).digest()[:16]
+        if digest in tally.digests:
+            tally.repeated += 1
+            continue
+        tally.digests.add(digest)
+        row = flattened(entry)
+        tally.fields |= row.keys()
+        rows.append(row)
+    return rows
+
+
+def flattened(entry: dict[str, Any], prefix: str = "") -> dict[str, str | None]:
+    """An entry as text by dotted names.
+
+    >>> flattened({"nik": "01", "hakKelas": {"kode": 3}, "tglTAT": None})
+    {'nik': '01', 'hakKelas.kode': '3', 'tglTAT': None}
+    """
+    row: dict[str, str | None] = {}
+    for name, value in entry.items():
+        if isinstance(value, dict):
+            row |= flattened(value, f"{prefix}{name}.")
+        else:
+            row[f"{prefix}{name}"] = _text(value)
+    return row
+
+
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()  # JSON may hold half characters, which no file can
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | Decimal):
+        return number_text(value)
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _drift(table: Table, tally: _Tally) -> tuple[Drift, ...]:
+    """Fields beyond the contract and optional ones absent from every entry; raises for a needed one."""
+    if not tally.digests:
+        return ()
+    missing = [name for name in table.needed if name not in tally.fields]
+    if missing:
+        raise ContractError(
+            f"No entry of the health insurance service has the needed field {', '.join(missing)}. "
+            "Ask the insurer what has changed, or correct the extra `base_path` of the connection health_insurance."
+        )
+    parents = {name.rpartition(".")[0] for name in table.names}
+    absent = [Drift(table=table.name, column=n, change="missing") for n in table.names if n not in tally.fields]
+    unknown = sorted(tally.fields - set(table.names) - parents)
+    return tuple(absent + [Drift(table=table.name, column=name, change="unknown") for name in unknown])
+
+
+def _watermark(target: Path) -> str | None:
+    """The greatest change time landed, as the service writes it."""
+    times = pq.read_table(target, columns=["updatedAt"])["updatedAt"].to_pylist()
+    return max((time for time in times if time is not None), default=None)
