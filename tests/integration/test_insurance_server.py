@@ -263,7 +263,8 @@ def test_it_listens_on_this_machine_alone_under_a_base_path_and_ends_when_told(e
     port_file = tmp_path / "port"
     script = (
         "import sys, pathlib; from kampungkb.sample import serve_insurance; "
-        "from kampungkb.sample.insurance_faults import Fault; serve_insurance(pathlib.Path(sys.argv[1]), cons_id='1234', secret='a secret', user_key='a key', "
+        "from kampungkb.sample.insurance_faults import Fault; "
+        "serve_insurance(pathlib.Path(sys.argv[1]), cons_id='1234', secret='a secret', user_key='a key', "
         "port_file=pathlib.Path(sys.argv[2]), base_path='/vclaim', faults=[Fault(kind='server_error')])"
     )
     path = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -54,16 +54,21 @@ def _regency(declared: Any, village: Any) -> str:
 class Entries:
     """Entries in their order. `select` gives the positions a request asks for, `render` their JSON objects."""
 
-    def __init__(self, render: _Render, regencies: list[str], updated: list[float]) -> None:
+    def __init__(self, render: _Render, regencies: list[str], updated: Callable[[], list[Any]]) -> None:
         self.render = render
         self._regencies = np.array(regencies, dtype="U4")
-        self._updated = np.array(updated, dtype=np.float64)
+        self._updated = updated
         self.select = lru_cache(maxsize=16)(self._select)
+
+    @cached_property
+    def _instants(self) -> NDArray[np.float64]:
+        """Read at the first incremental request: a full one does not need them."""
+        return np.array([_instant(text) for text in self._updated()], dtype=np.float64)
 
     def _select(self, regency: str, since: float | None) -> NDArray[np.int64]:
         wanted = (self._regencies == regency) | (self._regencies == "")
         if since is not None:
-            wanted &= self._updated >= since
+            wanted &= self._instants >= since
         return np.flatnonzero(wanted).astype(np.int64)
 
 
@@ -81,7 +86,7 @@ def _from_parquet(path: Path) -> Entries:
     return Entries(
         render,
         [_regency(known, village) for known, village in zip(declared, villages, strict=True)],
-        [_instant(text) for text in table["updatedAt"].to_pylist()],
+        table["updatedAt"].to_pylist,
     )
 
 
@@ -91,7 +96,7 @@ def _from_json_lines(path: Path) -> Entries:
     return Entries(
         lambda positions: [nested(entries[place]) for place in positions],
         [_regency(entry.get(REGENCY), entry.get("kodeDesa")) for entry in entries],
-        [_instant(entry.get("updatedAt")) for entry in entries],
+        lambda: [entry.get("updatedAt") for entry in entries],
     )
 
 
