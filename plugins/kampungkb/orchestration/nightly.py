@@ -89,7 +89,10 @@ def load(
     run_id = f"manual__{instant.isoformat()}"
     as_of = order.as_of or instant.astimezone(JAKARTA).date()
     log = journal_path(settings, run_id).with_suffix(".log")
-    with alone(settings, "run"), surroundings(settings, environ, as_of, order.families, say) as around:
+    with (
+        alone(settings, "run"),
+        surroundings(settings, environ, as_of, order.families, say, order.sources) as around,
+    ):
         variables = airflow_environment(settings, environ) | around.variables
         prepare_airflow(settings, variables, log, say)
         say("airflow_start")

@@ -10,7 +10,7 @@ import logging
 import secrets
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -31,6 +31,7 @@ from kampungkb.errors import ConfigurationError, SourceUnavailable
 from kampungkb.lake import private_folder, replacing
 from kampungkb.orchestration.environment import connection_variable, kept_secret
 from kampungkb.orchestration.processes import running
+from kampungkb.run import SOURCES, present_sources
 from kampungkb.settings import Settings
 from kampungkb.warehouse import embedded
 
@@ -48,11 +49,11 @@ class Need:
     sampled: bool
 
 
-def need(settings: Settings, environ: Mapping[str, str]) -> Need:
+def need(settings: Settings, environ: Mapping[str, str], wanted: Sequence[str] = SOURCES) -> Need:
     """Decide between the three cases.
 
-    Raises :class:`ConfigurationError` for a missing pseudonym key, and for a sample that would go into a configured
-    warehouse unasked.
+    Raises :class:`ConfigurationError` for a missing pseudonym key, for sources without the family survey among them,
+    and for a sample that would go into a configured warehouse unasked.
     """
     connections = connections_from_environment(environ)
     sources = connections.keys() - {WAREHOUSE}
@@ -68,6 +69,8 @@ def need(settings: Settings, environ: Mapping[str, str]) -> Need:
             "AIRFLOW_CONN_WAREHOUSE is set and no source connection is: the sample is not written into your warehouse "
             "unasked. Set AIRFLOW_CONN_FAMILY_WORKBOOKS (and the other sources), or KAMPUNGKB_ALLOW_SAMPLE=1."
         )
+    if sources:
+        present_sources(connections, wanted)
     return Need(connections, sampled=not sources)
 
 
@@ -86,13 +89,19 @@ class Surroundings:
 
 @contextmanager
 def surroundings(
-    settings: Settings, environ: Mapping[str, str], as_of: date, families: int, say: Say
+    settings: Settings,
+    environ: Mapping[str, str],
+    as_of: date,
+    families: int,
+    say: Say,
+    wanted: Sequence[str] = SOURCES,
 ) -> Iterator[Surroundings]:
     """Start what is needed and yield what leads to it; everything is stopped at the end of the block.
 
     `as_of` and `families` are for a sample that has to be made; `say` is told (by message key) what takes a while.
+    Raises the errors of :func:`need`, and what keeps a part from starting.
     """
-    needed = need(settings, environ)
+    needed = need(settings, environ, wanted)
     with ExitStack() as stack:
         variables: dict[str, str] = {}
         new_sample = False

@@ -12,7 +12,7 @@ from rich.text import Text
 from kampungkb.connections import Connection
 from kampungkb.orchestration.nightly import Loaded, latest
 from kampungkb.reporting.messages import both, message, number
-from kampungkb.run import SOURCES
+from kampungkb.run import FAMILY_SURVEY, SOURCES
 from kampungkb.warehouse.connect import engine_of
 from kampungkb.warehouse.query import IndexFigures, SourceSummary, load_summary
 
@@ -65,9 +65,9 @@ def _heading(key: str) -> Text:
 
 
 def _table(texts: Sequence[str], numbers: Sequence[str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for key in texts:
-        table.add_column(_heading(key), no_wrap=True)
+        table.add_column(_heading(key))
     for key in numbers:
         table.add_column(_heading(key), justify="right", no_wrap=True)
     return table
@@ -96,7 +96,7 @@ def _notes(sources: Mapping[str, SourceSummary], replayed: set[str]) -> Iterator
             yield _text("stale", source=name, reason=summary.reason or "")
         if source in replayed:
             yield _text("replayed", source=name)
-        elif summary.parsed is not None:
+        elif source == FAMILY_SURVEY and summary.parsed is not None:
             yield _text("parsed", source=name, count=number(summary.parsed))
         if summary.files_rejected:
             yield _text("files_rejected", source=name, count=number(summary.files_rejected))
