@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
@@ -13,7 +14,7 @@ from kampungkb.run import Run
 from kampungkb.validation.staging import create_macros
 
 LABELS = {"ya": 1, "tidak": 2, "tidak berlaku": 3}
-JAKARTA = timezone(timedelta(hours=7))
+JAKARTA = ZoneInfo("Asia/Jakarta")  # + 7:30 until 1963
 
 
 @pytest.fixture(scope="module")
