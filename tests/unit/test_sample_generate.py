@@ -121,6 +121,40 @@ def test_families_are_composed_as_in_life(sample: Path) -> None:
     assert apart.min() > 15 and apart.max() < 52
 
 
+def test_the_true_index_is_near_the_national_one_and_differs_between_villages(sample: Path) -> None:
+    families, persons = truth(sample, "families").set_index("family_id"), truth(sample, "persons")
+    age = (pd.Timestamp(AS_OF) - pd.to_datetime(persons["birth_date"])).dt.days // 365.25
+    by_family = persons.groupby("family_id")
+    answered = {name: families[name].map({1: 1.0, 2: 0.0}) for name in families if name.startswith("P.")}
+    conflict = families[["P.03A", "P.03B", "P.03C", "P.03D"]]
+    children = persons[(persons["relation"] == 3) & (age < 18)].groupby("family_id")
+    pupils = persons[age.between(7, 18)].assign(there=lambda f: f["education"].isin([2, 4, 6, 7, 8, 9]))
+    heads = persons[persons["relation"] == 1].set_index("family_id")
+    greatest_decent = {"P.19": 5, "P.20": 3, "P.21": 3, "P.22": 2, "P.23": 3, "P.24": 2, "P.25": 1, "P.26": 1}
+    decent = pd.DataFrame({name: families[name] <= code for name, code in greatest_decent.items()}).sum(axis=1) >= 6
+    dimensions = [
+        [
+            answered["P.01"],
+            answered["P.02"],
+            (conflict != 1).all(axis=1).astype(float).mask((conflict == 3).all(axis=1)),
+            children["certificate"].min(),
+            by_family["cover"].max() < 4,
+            heads["marital"].map({2: 1, 3: 0, 4: 1}),
+        ],
+        [
+            *(answered[name] for name in ("P.04", "P.05", "P.06", "P.08")),
+            1 - answered["P.07"],
+            decent,
+            pupils.groupby("family_id")["there"].min(),
+        ],
+        [answered[name] for name in ("P.09", "P.10", "P.11", "P.12")],
+    ]
+    means = [pd.concat([part.astype(float) for part in parts], axis=1).mean(axis=1) for parts in dimensions]
+    index = pd.concat(means, axis=1).mean(axis=1, skipna=False) * 100
+    assert 54 < index.mean() < 65
+    assert index.groupby(families["village_code"]).mean().std() > 2
+
+
 def test_known_errors_have_the_rates_that_are_promised(sample: Path) -> None:
     persons, records = truth(sample, "persons"), truth(sample, "records")
     members = records[(records["source_table"] == "ANGGOTA")]

@@ -12,6 +12,8 @@ from kampungkb.sample.parameters import Names, Parameters
 from kampungkb.sample.persons import SERIALS, complete_persons
 from kampungkb.sample.regions import Village
 
+FIRST_ROUND = 16_436  # 2015-01-01; an older visit would break F05
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -56,7 +58,8 @@ def _visits(rng: Generator, families: Frame, villages: int, on: int, old: float)
     start = on - rng.integers(45, 290, villages)
     visit = start[families["village"]] + rng.integers(0, 35, size(families))
     long_ago = likely(rng, old, size(families))
-    return np.asarray(np.where(long_ago, on - rng.integers(370, 900, size(families)), visit))
+    early = np.maximum(on - rng.integers(370, 900, size(families)), FIRST_ROUND)
+    return np.asarray(np.where(long_ago, early, visit))
 
 
 def make_batch(
