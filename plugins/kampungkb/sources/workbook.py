@@ -193,6 +193,8 @@ def _table(
 
 def texts(cells: Sequence[Cell]) -> pa.StringArray:
     """A column of cells as text, null where empty; numbers of a column repeat, so each is converted once."""
+    if set(map(type, cells)) <= {str}:
+        return pa.array([cell or None for cell in cells], pa.string())
     seen: dict[float, str | None] = {}
     out: list[str | None] = []
     for cell in cells:

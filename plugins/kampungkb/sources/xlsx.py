@@ -9,6 +9,7 @@ import posixpath
 import re
 import zipfile
 from collections.abc import Callable
+from html import unescape
 from xml.parsers import expat
 
 from kampungkb.sources.cells import ErrorCell
@@ -21,6 +22,9 @@ TALL = 100_000
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _BEYOND_IV = re.compile(rb"""\br=["'](?:[A-Z]{3}|[J-Z][A-Z]|I[W-Z])\d""")
 _IN_TALL_ROW = re.compile(rb"""\br=["'][A-Z]{1,3}\d{6}""")
+_ERROR = re.compile(rb"""<(?:\w+:)?c\s([^>]*\bt=["']e["'][^>/]*)(?:/>|>(.*?)</(?:\w+:)?c>)""", re.DOTALL)
+_PLACE = re.compile(rb"""\br=["']([A-Z]+)(\d+)["']""")
+_VALUE = re.compile(rb"<(?:\w+:)?v[^>]*>([^<]*)<")
 _CELL = re.compile(r"([A-Z]+)(\d+)$")
 
 
@@ -71,6 +75,25 @@ def error_cells(package: zipfile.ZipFile, sheet: str) -> dict[tuple[int, int], E
         raise Unreadable(f"A stray cell stands below row {TALL}. Delete the empty rows above it, and the cell.", sheet)
     if b't="e"' not in xml and b"t='e'" not in xml:
         return {}
+    found = _referenced_errors(xml)
+    return _counted_errors(xml) if found is None else found
+
+
+def _referenced_errors(xml: bytes) -> dict[tuple[int, int], ErrorCell] | None:
+    """The error cells by the reference each carries; None where one carries none."""
+    found = {}
+    for cell in _ERROR.finditer(xml):
+        place = _PLACE.search(cell[1])
+        if place is None:
+            return None
+        value = _VALUE.search(cell[2] or b"")
+        text = unescape(value[1].decode("utf-8", "replace")) if value else ""
+        found[int(place[2]) - 1, _column_index(place[1].decode())] = ErrorCell(text or "#ERROR")
+    return found
+
+
+def _counted_errors(xml: bytes) -> dict[tuple[int, int], ErrorCell]:
+    """The error cells by counting rows and cells, some twenty times slower."""
     scan = _ErrorScan()
     _walk(xml, scan.start, scan.end, scan.characters)
     return scan.found
