@@ -9,6 +9,7 @@ stands in for up to a week.
 
 import hashlib
 import logging
+import shutil
 import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -31,6 +32,7 @@ __all__ = ["Drift", "Manifest", "TableFile", "extract", "latest_snapshot", "read
 
 MANIFEST = "manifest.json"
 STAND_IN_DAYS = 7
+LEFTOVER_SECONDS = 24 * 3600
 
 log = logging.getLogger(__name__)
 
@@ -184,6 +186,7 @@ def _land(run: Run, source: str, connection: Connection, latest: Manifest | None
     previous = _previous(run, latest, connection, way)
     snapshot_id = _next_id(run, source)
     target = lake.landing(run.settings, source) / snapshot_id
+    _sweep(target.parent)
     with lake.replacing(target) as folder:
         extracted = module.extract(run, connection, previous, folder)
         manifest = Manifest(
@@ -209,6 +212,13 @@ def _land(run: Run, source: str, connection: Connection, latest: Manifest | None
     for drift in manifest.drift:
         log.warning("%s: drift in %s: column %s is %s", source, drift.table, drift.column, drift.change)
     return _reference(manifest, target, parsed=manifest.parsed)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed extractions of earlier days have left: it holds personal data and nobody needs it."""
+    for leftover in folder.glob(".partial-*"):
+        if time.time() - leftover.stat().st_mtime > LEFTOVER_SECONDS:
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _previous(run: Run, latest: Manifest | None, connection: Connection, way: str) -> Previous | None:

@@ -18,6 +18,7 @@ from kampungkb.errors import ConfigurationError, ContractError, KampungkbError, 
 from kampungkb.landing import extract, read_manifest
 from kampungkb.refs import Snapshot
 from kampungkb.run import Run
+from kampungkb.sources import registry as module
 
 pytestmark = pytest.mark.integration
 
@@ -444,8 +445,6 @@ def test_another_schema_and_time_zones(run: Run, postgres_database: sa.URL) -> N
 def test_both_tables_are_read_in_one_state(run: Run, server: sa.URL, monkeypatch: pytest.MonkeyPatch) -> None:
     registry = Registry(server)
     registry.add(person())
-    from kampungkb.sources import registry as module
-
     stream = module._stream
 
     def stream_and_then_change(*arguments: Any) -> int:
@@ -455,6 +454,36 @@ def test_both_tables_are_read_in_one_state(run: Run, server: sa.URL, monkeypatch
 
     monkeypatch.setattr(module, "_stream", stream_and_then_change)
     assert lander(run, of_url(server))().read == {"biodata_wni": 1, "data_keluarga": 0}
+
+
+@pytest.mark.services
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # PyMySQL's own, on a dead connection
+def test_a_connection_that_breaks_off_is_unavailable_and_leaves_nothing(
+    run: Run, server: sa.URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = Registry(server)
+    registry.add(*(person(nik=str(n), agama="x" * 200) for n in range(20_000)))
+    monkeypatch.setattr(module, "BATCH_ROWS", 100)
+    convert, kill = module.text_column, iter([True])
+
+    def break_off_once(*arguments: Any) -> Any:
+        if next(kill, False):
+            if server.get_backend_name() == "postgresql":
+                own = "from pg_stat_activity where application_name = 'kampungkb' and datname = current_database()"
+                registry.sql(f"select pg_terminate_backend(pid) {own}")
+            else:
+                with registry.engine.connect() as connection:
+                    own = (
+                        "select id from information_schema.processlist where db = database() and id <> connection_id()"
+                    )
+                    for (number,) in connection.exec_driver_sql(own).all():
+                        connection.exec_driver_sql(f"kill {number}")
+        return convert(*arguments)
+
+    monkeypatch.setattr(module, "text_column", break_off_once)
+    with pytest.raises(SourceUnavailable, match="broke off"):
+        lander(run, of_url(server))()
+    assert not list((run.settings.lake / "landing" / CIVIL_REGISTRY).iterdir())
 
 
 def test_a_failed_extraction_leaves_nothing_behind(sqlite: Registry, land: Land, run: Run) -> None:

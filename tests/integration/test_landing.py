@@ -1,7 +1,9 @@
 """When a source is read, and when an earlier snapshot is the answer."""
 
 import datetime as dt
+import os
 import stat
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -231,6 +233,17 @@ def test_sample_and_real_snapshots_never_stand_in_for_one_another(
     fail(SourceUnavailable("down"))
     with pytest.raises(SourceUnavailable, match=r"last snapshot is of|no earlier snapshot"):
         world.land(12)
+
+
+def test_what_a_killed_extraction_of_an_earlier_day_left_is_removed(world: World) -> None:
+    folder = world.land(0).path.parent
+    for name, age in (("old", 25), ("running", 1)):
+        (folder / f".partial-{name}").mkdir()
+        (folder / f".partial-{name}" / "biodata_wni.parquet").write_bytes(b"rows")
+        then = time.time() - age * 3600
+        os.utime(folder / f".partial-{name}", (then, then))
+    world.land(1)
+    assert [path.name for path in folder.glob(".partial-*")] == [".partial-running"]
 
 
 def test_a_damaged_snapshot_is_not_replayed(world: World) -> None:
