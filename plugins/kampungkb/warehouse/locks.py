@@ -13,20 +13,20 @@ PUBLISH = 2
 WAIT_SECONDS = 600
 
 
-def wait_for(connection: Connection, lock: int, seconds: float = WAIT_SECONDS) -> None:
-    """Take a lock until the end of the transaction, waiting at most `seconds`.
+def wait_for(connection: Connection, lock: int) -> None:
+    """Take a lock until the end of the transaction, waiting at most `WAIT_SECONDS`.
 
     Raises :class:`WarehouseError` where another process keeps it longer.
     """
-    connection.execute(text("select set_config('lock_timeout', :wait, true)"), {"wait": f"{seconds * 1000:.0f}ms"})
+    connection.execute(text("select set_config('lock_timeout', :wait, true)"), {"wait": f"{WAIT_SECONDS * 1000:.0f}ms"})
     try:
         connection.execute(text("select pg_advisory_xact_lock(:space, :lock)"), {"space": NAMESPACE, "lock": lock})
     except OperationalError as fault:
         if getattr(fault.orig, "sqlstate", None) != "55P03":
             raise
         raise WarehouseError(
-            f"Another run has been publishing to this warehouse for over {seconds:.0f} seconds. Nothing was changed; "
-            "let it finish (or end it), then run again."
+            f"Another run has been publishing to this warehouse for over {WAIT_SECONDS:.0f} seconds. "
+            "Nothing was changed; let it finish (or end it), then run again."
         ) from None
 
 

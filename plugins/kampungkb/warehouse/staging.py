@@ -99,8 +99,9 @@ def _staged_tables(schema: str, run_id: str) -> dict[str, Table]:
 class Staging:
     """One staging schema: `load` fills a table from Arrow batches, `compute` from a file of `include/sql/marts`."""
 
-    def __init__(self, engine: Engine, schema: str, tables: dict[str, Table]) -> None:
+    def __init__(self, engine: Engine, bulk: adbc.Connection, schema: str, tables: dict[str, Table]) -> None:
         self.engine = engine
+        self.bulk = bulk
         self.schema = schema
         self.tables = tables
 
@@ -112,9 +113,9 @@ class Staging:
 
     def load(self, name: str, reader: pa.RecordBatchReader) -> int:
         """Append Arrow batches to a table by binary COPY; returns the number of rows."""
-        with adbc.connect(libpq_uri(self.engine)) as connection, connection.cursor() as cursor:
+        with self.bulk.cursor() as cursor:
             rows: int = cursor.adbc_ingest(name, reader, mode="append", db_schema_name=self.schema)
-            connection.commit()
+        self.bulk.commit()
         return rows
 
     def compute(self, name: str, as_of: date, stale_sources: Sequence[str]) -> int:
@@ -148,7 +149,8 @@ def staging(engine: Engine, run_id: str) -> Iterator[Staging]:
         keeper.execute(text(f'create schema "{schema}"'))
         try:
             metadata.create_all(keeper)
-            yield Staging(engine, schema, tables)
+            with adbc.connect(libpq_uri(engine)) as bulk:
+                yield Staging(engine, bulk, schema, tables)
         finally:
             _drop(keeper, schema)
 
