@@ -152,8 +152,9 @@ def test_the_next_night_reads_the_one_workbook_that_changed_and_the_marts_follow
     book = openpyxl.load_workbook(changed)
     sheet = book["KELUARGA"]
     rows = list(sheet.iter_rows())
-    header = next(n for n, row in enumerate(rows) if any(cell.value == "KODE_KELUARGA" for cell in row))
-    place = next(cell.column for cell in rows[header] if str(cell.value).strip().upper() == "P.01")
+    names = [[str(cell.value).strip().upper() for cell in row] for row in rows]
+    header = next(n for n, row in enumerate(names) if "KODE_KELUARGA" in row)
+    place = names[header].index("P.01") + 1
     for row in rows[header + 1 :]:
         sheet.cell(row=row[0].row, column=place, value=2)
     book.save(changed)
