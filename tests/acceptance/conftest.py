@@ -23,8 +23,7 @@ from kampungkb.run import Run, present_sources
 from kampungkb.scoring import score
 from kampungkb.settings import Settings
 from kampungkb.validation import validate
-from kampungkb.warehouse import embedded
-from kampungkb.warehouse.publish import publish
+from kampungkb.warehouse import embedded, publish
 from tests.generator import PROFILES, InsuranceApi, Scenario, make_scenario
 
 AS_OF = date(2026, 11, 24)
