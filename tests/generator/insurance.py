@@ -7,7 +7,7 @@ import hmac
 import json
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from random import Random
@@ -163,16 +163,14 @@ class _Entries:
 
 # ── server ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-Fault = Callable[[BaseHTTPRequestHandler], bool]
-"""Answers a request in a wrong way and returns True, or returns False to let the right answer be given."""
-
 
 class InsuranceApi:
     """A server of the entries on 127.0.0.1, to be used as a context manager.
 
-    `faults` are taken one a request until none is left: 503, 500, 502, 429 (status codes), "cut" (the connection ends
-    in the body), "json" (no JSON), "code" (another metaData.code), "total" (a wrong total), "hang" (no answer for a
-    while). `overlap` repeats the last entry of each page on the next one. `requests` counts by answer.
+    `faults` hold by page number what goes wrong there, one a request until none is left: 503, 500, 502, 429 (status
+    codes), "cut" (the connection ends in the body), "json" (no JSON), "code" (another metaData.code), "total" (a wrong
+    total), "hang" (no answer for a while). `always` goes wrong on every request. `limit` is put into the connection.
+    `overlap` repeats the last entry of each page on the next one. `requests` holds the status of each answer.
     """
 
     def __init__(
@@ -181,9 +179,11 @@ class InsuranceApi:
         base_path: str = "",
         overlap: bool = True,
         regency: str = "2104",
+        limit: int | None = None,
     ) -> None:
         self.entries, self.base_path, self.overlap, self.regency = entries, base_path, overlap, regency
-        self.faults: list[Any] = []
+        self.limit = limit
+        self.faults: dict[int, list[Any]] = {}
         self.always: Any = None
         self.requests: list[str] = []
         self.since: list[str] = []
@@ -220,9 +220,11 @@ class InsuranceApi:
 
     def connection(self, secret: str = SECRET) -> dict[str, Any]:
         """The fields of an Airflow connection to this server."""
-        extra = {"user_key": USER_KEY}
+        extra: dict[str, Any] = {"user_key": USER_KEY}
         if self.base_path:
             extra["base_path"] = self.base_path
+        if self.limit:
+            extra["limit"] = self.limit
         if self.regency != "2104":
             extra["regency_code"] = self.regency
         return {
@@ -235,11 +237,17 @@ class InsuranceApi:
             "extra": extra,
         }
 
+    def pages(self, limit: int) -> int:
+        """How many pages hold entries."""
+        step = limit - 1 if self.overlap and limit > 1 else limit
+        return max(1, -(-(len(self.entries) - (limit - step)) // step))
+
     def _answer(self, request: BaseHTTPRequestHandler) -> None:
-        with self._lock:
-            fault = self.faults.pop(0) if self.faults else self.always
         parts = urlsplit(request.path)
         query = {key: values[0] for key, values in parse_qs(parts.query).items()}
+        with self._lock:
+            planned = self.faults.get(int(query.get("page", "0")))
+            fault = planned.pop(0) if planned else self.always
         if parts.path != f"{self.base_path}/peserta":
             self._send(request, 404, {"metaData": {"code": "404", "message": "Not found"}, "response": None})
         elif not self._signed(request):
