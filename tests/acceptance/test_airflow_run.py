@@ -1,5 +1,6 @@
 """The real thing: `kampungkb run` through Airflow on four configured connections, and what it leaves behind."""
 
+import json
 from collections import Counter
 
 import pytest
@@ -70,3 +71,28 @@ def test_no_personal_value_stands_in_logs_journal_or_metadata(world: World, outp
         leaked[str(path.relative_to(world.home))] = sum(value in content for value in values)
     leaked["output"] = sum(value in output for value in values)
     assert not +leaked, +leaked
+
+
+def test_a_source_that_is_down_is_stood_in_for_and_the_command_succeeds(world: World, output: str) -> None:
+    closed = {**world.api.connection(), "port": 9}
+    variables = {**world.variables, "AIRFLOW_CONN_HEALTH_INSURANCE": json.dumps(closed)}
+    done = command(world.home, variables, "run", "--as-of", "2026-11-25")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    runs = world.query("select status, stale_sources::text as stale from ops.load_run where as_of = '2026-11-25'")
+    assert list(runs["stale"].str.contains("health_insurance")) == [True]
+
+
+def test_only_the_workbooks_on_the_embedded_default(make_world: MakeWorld) -> None:
+    """Nothing is sampled, the other sources are absent, and the integrated basis equals the survey's."""
+    world = make_world(seed=52, families=50)
+    only = {"AIRFLOW_CONN_FAMILY_WORKBOOKS": world.variables["AIRFLOW_CONN_FAMILY_WORKBOOKS"]}
+    done = command(world.home, only, "run", "--as-of", "2026-11-24")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    families = world.scenario.expectation().counts[SURVEY, "keluarga"].accepted
+    pairs = world.query(
+        "select count(*) as n from mart.family_index as s join mart.family_index as i using (family_key) "
+        "where s.basis = 'survey' and i.basis = 'integrated' and s.ibangga is not distinct from i.ibangga "
+        "and s.ketentraman is not distinct from i.ketentraman"
+    )
+    assert list(pairs["n"]) == [families]
+    assert not (world.home / "sample").exists()

@@ -220,7 +220,7 @@ class InsuranceApi:
 
     def connection(self, secret: str = SECRET) -> dict[str, Any]:
         """The fields of an Airflow connection to this server."""
-        extra: dict[str, Any] = {"user_key": USER_KEY}
+        extra: dict[str, Any] = {"user_key": USER_KEY, "retries": 2, "retry_wait": 0.1}  # patience costs time in tests
         if self.base_path:
             extra["base_path"] = self.base_path
         if self.limit:
