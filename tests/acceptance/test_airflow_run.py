@@ -49,13 +49,6 @@ def test_the_summary_names_counts_and_the_warehouse(world: World, output: str) -
     assert str(counts.read) in digits or str(counts.accepted) in digits
 
 
-def test_the_same_date_again_through_airflow_changes_no_row(world: World, output: str) -> None:
-    before = world.dump("mart", "core", "vault")
-    done = command(world.home, world.variables, "run", "--as-of", "2026-11-24")
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert world.dump("mart", "core", "vault") == before
-
-
 def test_sql_prints_csv(world: World, output: str) -> None:
     done = command(world.home, world.variables, "sql", "select count(*) as n from mart.family_index")
     families = world.scenario.expectation().counts[SURVEY, "keluarga"].accepted

@@ -16,7 +16,7 @@ CHANGED = "kec lingga/daik.xlsx"
 
 @pytest.fixture(scope="module")
 def world(make_world: MakeWorld) -> World:
-    return make_world(seed=21, families=120, as_of=NEXT)
+    return make_world(seed=21, families=80, as_of=NEXT)
 
 
 def versions(world: World) -> dict[str, list[str]]:
@@ -62,7 +62,7 @@ def test_the_next_night_reads_only_the_changed_workbook(world: World) -> None:
 
 
 def test_the_marts_after_two_nights_are_those_of_a_load_from_nothing(world: World, make_world: MakeWorld) -> None:
-    fresh = make_world(seed=21, families=120, as_of=NEXT)
+    fresh = make_world(seed=21, families=80, as_of=NEXT)
     assert fresh.scenario.change_workbook(CHANGED) > 3
     workbooks.write(next(book for book in fresh.scenario.books if book.path == CHANGED), fresh.folder)
     fresh.load(NEXT)

@@ -12,7 +12,7 @@ TABLES = ("family_index", "family_indicator", "village_index")
 
 @pytest.fixture(scope="module", params=[11, 12, 13])
 def world(request: pytest.FixtureRequest, make_world: MakeWorld) -> World:
-    made = make_world(seed=request.param, families=150)
+    made = make_world(seed=request.param, families=110)
     made.load()
     return made
 
