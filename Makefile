@@ -79,7 +79,7 @@ $(INSTALLED): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 	@index=$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$${PIP_INDEX_URL:-$$($(BIN)/pip config get global.index-url 2>/dev/null || true)}}}; \
 	[ -z "$$index" ] || export UV_DEFAULT_INDEX="$$index"; \
-	export VIRTUAL_ENV=$(CURDIR)/.venv; \
+	export VIRTUAL_ENV="$(CURDIR)/.venv"; \
 	$(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.txt \
 	  || { echo "uv could not install; trying pip, which takes longer ..."; \
 	       $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt; }
