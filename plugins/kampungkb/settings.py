@@ -17,7 +17,8 @@ class Settings(BaseSettings):
     """What the environment says; a wrong value is an error, not a default, and an empty one counts as unset.
 
     `home` holds the lake, the embedded database, the sample and the reports. `memory` (such as `2GiB`) and
-    `threads` bound the DuckDB engine.
+    `threads` bound the DuckDB engine. `sample_reference` is the reference folder of a sample that is larger than the
+    project's own region reference; only a run on the sample sets it.
     """
 
     model_config = SettingsConfigDict(env_prefix="KAMPUNGKB_", env_ignore_empty=True, frozen=True)
@@ -28,6 +29,7 @@ class Settings(BaseSettings):
     allow_sample: bool = False
     memory: str = Field(default="1536MiB", pattern=r"^\d+(\.\d+)?\s*([KMGT]i?B)$")
     threads: int = Field(default=2, ge=1)
+    sample_reference: Path | None = None
 
     @property
     def root(self) -> Path:
@@ -40,9 +42,11 @@ class Settings(BaseSettings):
         return self.root / "lake"
 
     def reference(self, name: str) -> Path:
-        """A reference file: the one under `<home>/reference` where it exists, else the project's own."""
-        own = self.root / "reference" / name
-        return own if own.exists() else INCLUDE / "reference" / name
+        """A reference file: the one under `<home>/reference` where it exists, else the sample's, else the project's."""
+        own = [self.root / "reference" / name]
+        if self.sample_reference is not None:
+            own.append(self.sample_reference / name)
+        return next((path for path in own if path.exists()), INCLUDE / "reference" / name)
 
 
 def load_settings() -> Settings:

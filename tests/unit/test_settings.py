@@ -64,6 +64,19 @@ def test_a_reference_file_under_home_replaces_the_projects_own(settings: Setting
     assert settings.reference("regions.csv") == own
 
 
+def test_a_samples_own_regions_stand_before_the_projects_and_behind_the_users(home: Path, tmp_path: Path) -> None:
+    sample = tmp_path / "reference"
+    sample.mkdir()
+    (sample / "regions.csv").write_text("code,name,level,parent\n")
+    settings = Settings(home=home, sample_reference=sample)
+    assert settings.reference("regions.csv") == sample / "regions.csv"
+    assert settings.reference("kampung_kb.csv") == INCLUDE / "reference" / "kampung_kb.csv"
+    own = settings.root / "reference" / "regions.csv"
+    own.parent.mkdir(parents=True)
+    own.write_text("code,name,level,parent\n")
+    assert settings.reference("regions.csv") == own
+
+
 def test_a_run_never_prints_its_key(run: Run) -> None:
     assert run.pseudonym_key == b"a key for tests only"
     assert "a key for tests only" not in repr(run)

@@ -11,8 +11,9 @@ from kampungkb.connections import Connection, parse_connection
 from kampungkb.errors import ConfigurationError
 from kampungkb.orchestration.environment import airflow_environment, connection_variable, kept_secret
 from kampungkb.orchestration.lock import alone
-from kampungkb.orchestration.surroundings import need
+from kampungkb.orchestration.surroundings import _sample_variables, need
 from kampungkb.settings import Settings
+from kampungkb.warehouse.embedded import ServerInfo
 
 pytestmark = pytest.mark.unit
 
@@ -97,3 +98,12 @@ def test_one_home_is_used_by_one_airflow_at_a_time(settings: Settings) -> None:
         pass
     with alone(settings, "run"):
         pass
+
+
+def test_a_sample_beyond_the_region_reference_is_loaded_with_its_own_regions(tmp_path: Path) -> None:
+    server = ServerInfo(host="127.0.0.1", port=5433, user="kampungkb", password="secret")
+    insurance = Connection(conn_type="http", host="127.0.0.1")
+    assert "KAMPUNGKB_SAMPLE_REFERENCE" not in _sample_variables(tmp_path, server, insurance)
+    (tmp_path / "reference").mkdir()
+    handed = _sample_variables(tmp_path, server, insurance)
+    assert handed["KAMPUNGKB_SAMPLE_REFERENCE"] == str(tmp_path / "reference")

@@ -132,7 +132,7 @@ def sample_folder(settings: Settings) -> Path:
 
 
 def _sample_variables(folder: Path, server: embedded.ServerInfo, insurance: Connection) -> dict[str, str]:
-    """The three connections, each marked as leading to the sample."""
+    """The three connections, each marked as leading to the sample, and the regions of a sample beyond Lingga."""
     connections = {
         FAMILY_WORKBOOKS: Connection(conn_type="fs", extra={"path": str(folder / "family_survey")}),
         CIVIL_REGISTRY: server.connection(embedded.SAMPLE_DATABASE),
@@ -142,6 +142,8 @@ def _sample_variables(folder: Path, server: embedded.ServerInfo, insurance: Conn
     for conn_id, connection in connections.items():
         marked = connection.model_copy(update={"extra": {**connection.extra, "sample": True}})
         variables |= _variable(conn_id, marked)
+    if (folder / "reference").is_dir():
+        variables["KAMPUNGKB_SAMPLE_REFERENCE"] = str(folder / "reference")
     return variables
 
 
