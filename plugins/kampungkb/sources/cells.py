@@ -12,6 +12,9 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Literal
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 CellKind = Literal["text", "number", "date", "boolean", "error"]
 
 
@@ -39,6 +42,15 @@ def number_text(number: float | int | Decimal) -> str:
     text = format(exact, "f")
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text
+
+
+def storable(texts: pa.StringArray) -> pa.StringArray:
+    """A column of text with U+FFFD where U+0000 stood, which PostgreSQL cannot hold.
+
+    >>> storable(pa.array(["A\\x00NI", None])).to_pylist()
+    ['A\ufffdNI', None]
+    """
+    return pc.replace_substring(texts, "\0", "\ufffd")
 
 
 def is_blank(cell: Cell) -> bool:

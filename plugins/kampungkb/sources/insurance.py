@@ -28,7 +28,7 @@ from kampungkb.contracts import Table, contract
 from kampungkb.errors import ContractError, SourceUnavailable
 from kampungkb.lake import private_folder
 from kampungkb.run import Run
-from kampungkb.sources.cells import number_text
+from kampungkb.sources.cells import number_text, storable
 from kampungkb.sources.insurance_api import Client, Page, Service, parse_page
 from kampungkb.sources.protocol import PARQUET_COMPRESSION, Drift, Extracted, Previous
 
@@ -103,7 +103,8 @@ def _fetch(client: Client, service: Service, run: Run, table: Table, kept: Path,
         for page in _pages(client, service, kept, tally):
             pages += 1
             rows = _distinct(page, tally)
-            writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=schema))
+            columns = [storable(pa.array([row.get(name) for row in rows], pa.string())) for name in table.names]
+            writer.write_batch(pa.record_batch(columns, schema=schema))
             if pages % PROGRESS_PAGES == 0:
                 log.info("%s: %d of %d entries", HEALTH_INSURANCE, len(tally.digests), tally.total)
     log.info(
