@@ -35,6 +35,8 @@ from kampungkb.sources.protocol import PARQUET_COMPRESSION, Drift, Extracted, Pr
 LIBRARIES: tuple[str, ...] = ()
 KEPT_FOR = timedelta(hours=12)
 PROGRESS_PAGES = 25
+BARREN_PAGES = 3
+MOST_PAGES = 20_000
 
 log = logging.getLogger(__name__)
 
@@ -124,11 +126,12 @@ def _pages(client: Client, service: Service, kept: Path, tally: _Tally) -> Itera
     """Pages from the first to the last, kept ones from disk.
 
     A page is the last one if it is empty, or if the total is reached; pages may be shorter than asked for, so past
-    the computed last page one goes on as long as entries are missing and the pages bring new ones.
+    the computed last page one goes on as long as entries are missing and the pages bring new ones. A service that
+    gives the same page for every number, or new entries without end, is left after :data:`BARREN_PAGES` pages
+    without a new entry, or :data:`MOST_PAGES`.
     """
-    number = 0
-    while True:
-        number += 1
+    barren = 0
+    for number in range(1, MOST_PAGES + 1):
         page = _page(client, service, kept, number)
         if page.total is not None:
             tally.total = page.total
@@ -136,9 +139,14 @@ def _pages(client: Client, service: Service, kept: Path, tally: _Tally) -> Itera
             return
         before = len(tally.digests)
         yield page
-        missing = len(tally.digests) < tally.total
-        if number * page.limit >= tally.total and not (missing and len(tally.digests) > before):
+        missing, gained = len(tally.digests) < tally.total, len(tally.digests) > before
+        barren = 0 if gained else barren + 1
+        if barren == BARREN_PAGES or (number * page.limit >= tally.total and not (missing and gained)):
             return
+    raise SourceUnavailable(
+        f"The health insurance service has more than {MOST_PAGES} pages for regency {service.regency}. Ask the "
+        "insurer's help desk, or correct the extras `regency_code` and `limit` of the connection health_insurance."
+    )
 
 
 def _page(client: Client, service: Service, kept: Path, number: int) -> Page:
