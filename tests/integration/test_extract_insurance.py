@@ -2,6 +2,7 @@
 
 import base64
 import datetime as dt
+import gzip
 import hashlib
 import hmac
 import json
@@ -28,7 +29,7 @@ from kampungkb.errors import ConfigurationError, ContractError, KampungkbError, 
 from kampungkb.landing import extract, read_manifest
 from kampungkb.refs import Snapshot
 from kampungkb.run import Run
-from kampungkb.sources import insurance_api
+from kampungkb.sources import insurance, insurance_api
 
 pytestmark = pytest.mark.integration
 
@@ -190,9 +191,17 @@ def test_a_thousand_entries_are_asked_for_at_once_by_default(land: Land, insurer
         [(200, {}, b"<html>maintenance</html>"), (200, {}, b""), (200, {}, b"[]"), (200, {}, b"null")],
         [(200, {}, b'{"metaData": {"code": "200"}, "response": {"list": [NaN], "total": 1}}')],
         [(200, {}, b'{"metaData": {"code": "200"}, "response": null}')],
+        [(200, {}, b'{"metaData": {"code": "200"}, "response": {"list": [], "total": 1e999999999}}')],
+        [(200, {}, b'{"metaData": {"code": "200"}, "response": {"list": [], "total": ' + b"9" * 9999 + b"}}")],
+        [(200, {}, b"[" * 100_000)],
+        [(200, {"Content-Encoding": "gzip"}, gzip.compress(b" " * 128 * 1024**2))],
+        [(200, {"Content-Encoding": "gzip"}, b"no gzip")],
         [(200, {}, document([], 2, 10, 25, code="503")), (200, {}, document([], 2, 10, 25, code=500))],
     ],
-    ids=["429", "429 date", "5xx", "cut", "half a document", "no document", "NaN", "no response", "code"],
+    ids=[
+        *("429", "429 date", "5xx", "cut", "half a document", "no document", "NaN", "no response", "endless total"),
+        *("many digits", "deep", "gzip bomb", "no gzip", "code"),
+    ],
 )
 def test_a_fault_that_passes_is_tried_again(land: Land, insurer: Insurer, faults: list[Answer]) -> None:
     insurer.faults = [once(2, *faults)]
@@ -356,6 +365,36 @@ def test_a_difference_to_the_total_is_fetched_once_more_and_then_unavailable(
         land()
     assert insurer.asked == [1, 2, 3, 4] * 2
     assert not kept(run).exists()
+
+
+def test_a_service_that_ignores_the_page_is_left_soon(land: Land, insurer: Insurer) -> None:
+    insurer.faults = [lambda page: (200, {}, document(insurer.entries[:10], page, 10, 10**9))]
+    with pytest.raises(SourceUnavailable, match=r"twice: 10 distinct entries, total 1000000000"):
+        land()
+    assert insurer.asked == [1, 2, 3, 4] * 2
+
+
+def test_a_service_without_end_is_left_at_a_bound(
+    land: Land, insurer: Insurer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(insurance, "MOST_PAGES", 20)
+    insurer.faults = [lambda page: (200, {}, document([entry(page)], page, 1, page + 1))]
+    with pytest.raises(SourceUnavailable, match=r"more than 20 pages for regency 2104. Ask the insurer"):
+        land()
+
+
+def test_values_of_any_kind_land_as_text(land: Land, insurer: Insurer) -> None:
+    """Numbers too long to write out keep their exponent; what no file or database can hold is replaced."""
+    listed = "".join(
+        f'{{"noKartu": "{number}", "nama": {part}}},'
+        for number, part in enumerate(
+            ['"A\\u0000NI"', '"\\ud800"', "1e999999999", "-0.0", "12345678901234567890", "true", "[1, null]", '""']
+        )
+    )
+    body = document([entry(0)], 1, 10, 9).replace(b'"list": [', b'"list": [' + listed.encode())
+    insurer.faults = [lambda page: (200, {}, body)]
+    names = [row["nama"] for row in entries(land())[:8]]
+    assert names == ["A\ufffdNI", "?", "1E+999999999", "0", "12345678901234567890", "true", "[1, null]", ""]
 
 
 def test_a_difference_that_passes_is_no_fault(land: Land, insurer: Insurer) -> None:

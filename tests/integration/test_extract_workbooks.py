@@ -347,7 +347,6 @@ def test_a_stray_cell_in_the_last_row_does_not_fill_the_memory(land: Callable[..
 def test_a_workbook_that_kills_its_reader_is_rejected_alone(
     land: Callable[..., Snapshot], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workbooks, "POOL_FROM", 0)
     monkeypatch.setattr(workbooks, "WORKER_MEMORY", 1024**3)
     for number in range(3):
         usual_workbook(folder / f"{number}.xlsx", code=f"21040100010000000{number}")

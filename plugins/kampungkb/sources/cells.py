@@ -12,6 +12,9 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Literal
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 CellKind = Literal["text", "number", "date", "boolean", "error"]
 
 
@@ -22,11 +25,16 @@ class ErrorCell:
     text: str
 
 
+LONGEST_NUMBER = 400
+"""Digits before or after the point that are written out: 1e999999999 would be a gigabyte of zeros."""
+
 Cell = str | int | float | bool | date | datetime | time | timedelta | ErrorCell | None
 
 
 def number_text(number: float | int | Decimal) -> str:
     """A number with every digit it has, without exponent and without trailing zeros after the point.
+
+    A number beyond :data:`LONGEST_NUMBER` that was written with an exponent keeps it.
 
     >>> number_text(1.0), number_text(0.5), number_text(1e-7), number_text(2.1e17)
     ('1', '0.5', '0.0000001', '210000000000000000')
@@ -34,11 +42,20 @@ def number_text(number: float | int | Decimal) -> str:
     if isinstance(number, int):
         return str(number)
     exact = number if isinstance(number, Decimal) else Decimal(repr(number))
-    if not exact.is_finite():
+    if not exact.is_finite() or abs(exact.adjusted()) > LONGEST_NUMBER:
         return str(exact)
     text = format(exact, "f")
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text
+
+
+def storable(texts: pa.StringArray) -> pa.StringArray:
+    """A column of text with U+FFFD where U+0000 stood, which PostgreSQL cannot hold.
+
+    >>> storable(pa.array(["A\\x00NI", None])).to_pylist()
+    ['A\ufffdNI', None]
+    """
+    return pc.replace_substring(texts, "\0", "\ufffd")
 
 
 def is_blank(cell: Cell) -> bool:

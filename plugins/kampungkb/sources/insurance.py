@@ -28,13 +28,15 @@ from kampungkb.contracts import Table, contract
 from kampungkb.errors import ContractError, SourceUnavailable
 from kampungkb.lake import private_folder
 from kampungkb.run import Run
-from kampungkb.sources.cells import number_text
+from kampungkb.sources.cells import number_text, storable
 from kampungkb.sources.insurance_api import Client, Page, Service, parse_page
 from kampungkb.sources.protocol import PARQUET_COMPRESSION, Drift, Extracted, Previous
 
 LIBRARIES: tuple[str, ...] = ()
 KEPT_FOR = timedelta(hours=12)
 PROGRESS_PAGES = 25
+BARREN_PAGES = 3
+MOST_PAGES = 20_000
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +105,8 @@ def _fetch(client: Client, service: Service, run: Run, table: Table, kept: Path,
         for page in _pages(client, service, kept, tally):
             pages += 1
             rows = _distinct(page, tally)
-            writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=schema))
+            columns = [storable(pa.array([row.get(name) for row in rows], pa.string())) for name in table.names]
+            writer.write_batch(pa.record_batch(columns, schema=schema))
             if pages % PROGRESS_PAGES == 0:
                 log.info("%s: %d of %d entries", HEALTH_INSURANCE, len(tally.digests), tally.total)
     log.info(
@@ -123,11 +126,12 @@ def _pages(client: Client, service: Service, kept: Path, tally: _Tally) -> Itera
     """Pages from the first to the last, kept ones from disk.
 
     A page is the last one if it is empty, or if the total is reached; pages may be shorter than asked for, so past
-    the computed last page one goes on as long as entries are missing and the pages bring new ones.
+    the computed last page one goes on as long as entries are missing and the pages bring new ones. A service that
+    gives the same page for every number, or new entries without end, is left after :data:`BARREN_PAGES` pages
+    without a new entry, or :data:`MOST_PAGES`.
     """
-    number = 0
-    while True:
-        number += 1
+    barren = 0
+    for number in range(1, MOST_PAGES + 1):
         page = _page(client, service, kept, number)
         if page.total is not None:
             tally.total = page.total
@@ -135,9 +139,14 @@ def _pages(client: Client, service: Service, kept: Path, tally: _Tally) -> Itera
             return
         before = len(tally.digests)
         yield page
-        missing = len(tally.digests) < tally.total
-        if number * page.limit >= tally.total and not (missing and len(tally.digests) > before):
+        missing, gained = len(tally.digests) < tally.total, len(tally.digests) > before
+        barren = 0 if gained else barren + 1
+        if barren == BARREN_PAGES or (number * page.limit >= tally.total and not (missing and gained)):
             return
+    raise SourceUnavailable(
+        f"The health insurance service has more than {MOST_PAGES} pages for regency {service.regency}. Ask the "
+        "insurer's help desk, or correct the extras `regency_code` and `limit` of the connection health_insurance."
+    )
 
 
 def _page(client: Client, service: Service, kept: Path, number: int) -> Page:

@@ -34,6 +34,7 @@ LONGEST_WAIT = 60.0
 LONGEST_RETRY_AFTER = 120.0
 CONNECT_SECONDS = 10.0
 TIMEOUT = 60.0
+LONGEST_COUNT = 18  # digits; the integer of 1e999999999 would take hours
 MAX_BODY = 64 * 1024**2
 _LOOPBACK = ("127.", "localhost", "::1", "[::1]")
 
@@ -247,13 +248,19 @@ def parse_page(body: bytes, limit: int) -> "Page | str":
         if code != "200":
             return code[:20]
         response = answer["response"]
-        entries, total = response["list"], int(response["total"])
-        size = int(response.get("limit") or limit)
+        entries, total = response["list"], _count(response["total"])
+        size = _count(response.get("limit") or limit)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise _Fault("the answer is cut short or not of the documented form") from None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise _Fault("the answer is not of the documented form")
     return Page(entries, total, max(1, size))
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, Decimal) and value.adjusted() > LONGEST_COUNT:
+        raise ValueError
+    return int(value)
 
 
 def _no_constant(name: str) -> None:

@@ -25,7 +25,7 @@ from kampungkb.connections import CIVIL_REGISTRY, Connection
 from kampungkb.contracts import Contract, Kind, Table, contract
 from kampungkb.engine import duckdb as engine
 from kampungkb.run import JAKARTA, Run
-from kampungkb.sources.cells import number_text
+from kampungkb.sources.cells import number_text, storable
 from kampungkb.sources.database import Found, decoded, find_table, reading
 from kampungkb.sources.protocol import PARQUET_COMPRESSION, Drift, Extracted, Previous
 
@@ -150,9 +150,9 @@ def text_column(values: Sequence[Any], kind: Kind) -> pa.StringArray:
     """A column of driver values as text: a converter a type, chosen once where all values are of one type."""
     types = set(map(type, values)) - {type(None)}
     if types <= {str}:
-        return pa.array(values, pa.string())
+        return storable(pa.array(values, pa.string()))
     convert = partial(text_value, kind=kind) if types != {int} else str
-    return pa.array([None if value is None else convert(value) for value in values], pa.string())
+    return storable(pa.array([None if value is None else convert(value) for value in values], pa.string()))
 
 
 def text_value(value: Any, kind: Kind) -> str:

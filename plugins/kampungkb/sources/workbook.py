@@ -5,6 +5,7 @@ the file ends in a `Parsed` with `status` `rejected` and a reason, never in an e
 another.
 """
 
+import errno
 import hashlib
 import io
 import json
@@ -20,9 +21,9 @@ import pyarrow.parquet as pq
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, load_workbook
 
 from kampungkb.contracts import Contract, Table
-from kampungkb.sources.cells import Cell, first_value, is_blank, is_footer, kind_of, text_of
+from kampungkb.sources.cells import Cell, first_value, is_blank, is_footer, kind_of, storable, text_of
 from kampungkb.sources.protocol import Drift
-from kampungkb.sources.xlsx import Unreadable, column_letters, error_cells, open_package
+from kampungkb.sources.xlsx import MAX_BYTES, TOO_LARGE, Unreadable, column_letters, error_cells, open_package
 
 HEADER_ROWS = 16
 MARK = "KODE_KELUARGA"
@@ -62,6 +63,10 @@ def schema_of(table: Table) -> pa.Schema:
 def parse_workbook(path: Path, file: str, contract: Contract, parts: dict[str, Path]) -> Parsed:
     """Read one workbook into the given part files (by table name); a bad one writes none."""
     try:
+        if not path.is_file():
+            raise OSError(errno.ENOENT, "no such file, or not an ordinary one")
+        if path.stat().st_size > MAX_BYTES:
+            return Parsed(file, sha256_of(path), "rejected", TOO_LARGE)
         content = path.read_bytes()
     except OSError as fault:
         reason = f"The file cannot be read ({fault.strerror}). Check that it exists and its permissions."
@@ -72,6 +77,17 @@ def parse_workbook(path: Path, file: str, contract: Contract, parts: dict[str, P
     except Unreadable as fault:
         return Parsed(file, sha256, "rejected", fault.reason, fault.sheet)
     return Parsed(file, sha256, "read", drift=drift)
+
+
+def sha256_of(path: Path) -> str | None:
+    """The checksum of an ordinary file; None where it cannot be read, or is a pipe or a device and has no end."""
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
 def _read(content: bytes, file: str, contract: Contract, parts: dict[str, Path]) -> tuple[Drift, ...]:
@@ -128,7 +144,7 @@ def find_header(rows: Sequence[Sequence[Cell]], first: int, table: Table, sheet:
     """
     for index, row in enumerate(rows[: max(0, HEADER_ROWS - first)]):
         if any(_name(cell) == MARK for cell in row):
-            return _columns(index, row, table, sheet)
+            return _columns(index, first + index + 1, row, table, sheet)
     raise Unreadable(
         f"None of the first {HEADER_ROWS} rows holds the column name {MARK}. "
         f"Put the header row, at most {HEADER_ROWS - 1} title rows below the top, into the sheet.",
@@ -136,7 +152,7 @@ def find_header(rows: Sequence[Sequence[Cell]], first: int, table: Table, sheet:
     )
 
 
-def _columns(index: int, row: Sequence[Cell], table: Table, sheet: str) -> _Header:
+def _columns(index: int, number: int, row: Sequence[Cell], table: Table, sheet: str) -> _Header:
     official = {name.upper(): name for name in table.names}
     known: dict[str, int] = {}
     unknown: dict[str, int] = {}
@@ -155,7 +171,11 @@ def _columns(index: int, row: Sequence[Cell], table: Table, sheet: str) -> _Head
     missing = [name for name in table.needed if name not in known]
     if missing:
         noun = "column" if len(missing) == 1 else "columns"
-        raise Unreadable(f"Required {noun} missing: {', '.join(missing)}. Add to the header row.", sheet)
+        raise Unreadable(
+            f"Required {noun} missing: {', '.join(missing)}. Add to the header row (row {number}): "
+            "all names stand in that one row, each in a cell of its own.",
+            sheet,
+        )
     absent = [name for name in table.names if name not in known]
     drift += [Drift(table=table.name, column=name, change="missing") for name in absent]
     return _Header(index, known, unknown, tuple(drift))
@@ -194,7 +214,7 @@ def _table(
 def texts(cells: Sequence[Cell]) -> pa.StringArray:
     """A column of cells as text, null where empty; numbers of a column repeat, so each is converted once."""
     if set(map(type, cells)) <= {str}:
-        return pa.array([cell or None for cell in cells], pa.string())
+        return storable(pa.array([cell or None for cell in cells], pa.string()))
     seen: dict[float, str | None] = {}
     out: list[str | None] = []
     for cell in cells:
@@ -204,7 +224,7 @@ def texts(cells: Sequence[Cell]) -> pa.StringArray:
             out.append(seen[cell])
         else:
             out.append(text_of(cell))
-    return pa.array(out, pa.string())
+    return storable(pa.array(out, pa.string()))
 
 
 def _extra(row: Sequence[Cell], unknown: dict[str, int]) -> str | None:

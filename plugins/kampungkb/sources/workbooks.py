@@ -6,16 +6,10 @@ whose checksum is known is not parsed again, its rows are copied; one that canno
 its last good parse stands in; one that is gone takes its families along.
 """
 
-import hashlib
 import json
 import logging
-import multiprocessing
 import os
-import resource
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,15 +23,16 @@ from kampungkb.contracts import Contract, Table, contract
 from kampungkb.engine import duckdb as engine
 from kampungkb.errors import ConfigurationError, ContractError
 from kampungkb.run import FAMILY_SURVEY, Run
+from kampungkb.sources.bounded import Exceeded, run_each
 from kampungkb.sources.protocol import PARQUET_COMPRESSION, Drift, Extracted, Previous
-from kampungkb.sources.workbook import Parsed, merged_drift, parse_workbook, schema_of
+from kampungkb.sources.workbook import Parsed, merged_drift, parse_workbook, schema_of, sha256_of
 
 LIBRARIES = ("python-calamine",)
 PROCESSES = 2
-POOL_FROM = 4 * 1024**2
-"""Bytes of changed workbooks from which starting processes pays off."""
-WORKER_MEMORY = 6 * 1024**3
+WORKER_MEMORY = 4 * 1024**3
 """Address space of a parsing process, in bytes: a workbook that wants more is rejected, not the machine's end."""
+WORKER_SECONDS = 300.0
+"""Time on the clock that one workbook may take."""
 
 WORKBOOKS = pa.schema([(name, pa.string()) for name in ("file", "sha256", "status", "reason", "sheet", "drift")])
 
@@ -141,90 +136,50 @@ def _split(
     kept = {
         file: known[file]
         for file, path in files.items()
-        if same_way and file in known and known[file].sha256 and known[file].sha256 == _sha256(path)
+        if same_way and file in known and known[file].sha256 and known[file].sha256 == sha256_of(path)
     }
     return kept, {file: path for file, path in files.items() if file not in kept}
 
 
-def _sha256(path: Path) -> str | None:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
-
-
 def parse_all(files: dict[str, Path], terms: Contract, scratch: Path) -> list[Parsed]:
-    """Parse workbooks, many of them in processes of bounded memory; the part files appear in `scratch/<table>/`."""
+    """Parse workbooks in processes of bounded memory and time; the parts appear in `scratch/<table>/`."""
     for table in terms.tables:
         (scratch / table.name).mkdir()
     tasks = [
         (path, file, terms, {table.name: scratch / table.name / f"{number:06d}.parquet" for table in terms.tables})
         for number, (file, path) in enumerate(files.items())
     ]
-    if sum(task[0].stat().st_size for task in tasks if task[0].exists()) < POOL_FROM:
-        return [_parse(task) for task in tasks]
-    done = dict(_parse_together(tasks))
-    # A workbook that killed its process took the others of the pool along: each of them gets a process of its own.
-    return [done[task[1]] if task[1] in done else _parse_alone(task) for task in tasks]
+    outcomes = run_each(_parse, tasks, processes=PROCESSES, memory=WORKER_MEMORY, seconds=WORKER_SECONDS)
+    return [_too_much(task, o) if isinstance(o, Exceeded) else o for task, o in zip(tasks, outcomes, strict=True)]
 
 
 _Task = tuple[Path, str, Contract, dict[str, Path]]
 
 
-def _pool(processes: int) -> ProcessPoolExecutor:
-    # One server process imports the libraries once; every parser is a fork of it, never of a process with threads.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["__main__", __name__])
-    return ProcessPoolExecutor(processes, context, initializer=_bound_memory, initargs=(WORKER_MEMORY,))
-
-
-def _bound_memory(limit: int) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _parse_together(tasks: Sequence[_Task]) -> Iterator[tuple[str, Parsed]]:
-    if not tasks:
-        return
-    with _pool(min(PROCESSES, len(tasks))) as pool:
-        futures = {task[1]: pool.submit(_parse, task) for task in tasks}
-        for file, future in futures.items():
-            try:
-                yield file, future.result()
-            except BrokenProcessPool:
-                continue
-
-
-def _parse_alone(task: _Task) -> Parsed:
-    with _pool(1) as pool:
-        try:
-            return pool.submit(_parse, task).result()
-        except BrokenProcessPool:
-            return _too_much(task)
-
-
-def _parse(task: _Task) -> Parsed:
+def _parse(task: _Task) -> Parsed | Exceeded:
     try:
         return parse_workbook(*task)
     except MemoryError:
-        return _too_much(task)
+        return Exceeded.MEMORY
     except BaseException as fault:
         # The reader's panics derive from BaseException; whatever it stumbles over is that workbook's fault alone.
         if isinstance(fault, KeyboardInterrupt | SystemExit):
             raise
-        return _rejected(task, f"The reader failed on it ({type(fault).__name__}). Save it again as .xlsx.")
+        path, file, *_ = task
+        reason = f"The reader failed on it ({type(fault).__name__}). Save it again as .xlsx."
+        return Parsed(file, sha256_of(path), "rejected", reason)
 
 
-def _too_much(task: _Task) -> Parsed:
-    return _rejected(
-        task, f"Reading it needs more than {WORKER_MEMORY // 1024**3} GB of memory. Delete empty rows and columns."
-    )
-
-
-def _rejected(task: _Task, reason: str) -> Parsed:
-    path, file, *_ = task
-    return Parsed(file, _sha256(path), "rejected", reason)
+def _too_much(task: _Task, exceeded: Exceeded) -> Parsed:
+    """A workbook that broke a bound; time also depends on the machine, so that verdict is not kept by checksum."""
+    path, file, _, parts = task
+    for part in parts.values():
+        part.unlink(missing_ok=True)
+    advice = "Delete empty rows and columns, or split it into one workbook a village."
+    if exceeded is Exceeded.TIME:
+        return Parsed(file, None, "rejected", f"Reading it takes more than {WORKER_SECONDS:g} seconds. {advice}")
+    bound = f"{WORKER_MEMORY / 1024**3:g} GB"
+    return Parsed(file, sha256_of(path), "rejected", f"Reading it needs more than {bound} of memory. {advice}")
 
 
 def _outcome(parsed: Parsed, known: dict[str, Parsed]) -> Parsed:

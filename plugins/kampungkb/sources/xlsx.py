@@ -8,6 +8,7 @@ import io
 import posixpath
 import re
 import zipfile
+import zlib
 from collections.abc import Callable
 from html import unescape
 from xml.parsers import expat
@@ -18,6 +19,8 @@ MAX_BYTES = 200 * 1024**2
 MAX_UNPACKED = 1024**3
 MAX_COLUMNS = 256  # the columns A to IV
 TALL = 100_000
+TOO_LARGE = f"The file is larger than {MAX_BYTES // 1024**2} MB. Split it into one workbook a village."
+PROLOGUE = 4096  # bytes of an XML part among which a document type would stand
 
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _BEYOND_IV = re.compile(rb"""\br=["'](?:[A-Z]{3}|[J-Z][A-Z]|I[W-Z])\d""")
@@ -25,6 +28,8 @@ _IN_TALL_ROW = re.compile(rb"""\br=["'][A-Z]{1,3}\d{6}""")
 _ERROR = re.compile(rb"""<(?:\w+:)?c\s([^>]*\bt=["']e["'][^>/]*)(?:/>|>(.*?)</(?:\w+:)?c>)""", re.DOTALL)
 _PLACE = re.compile(rb"""\br=["']([A-Z]+)(\d+)["']""")
 _VALUE = re.compile(rb"<(?:\w+:)?v[^>]*>([^<]*)<")
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, RuntimeError, OSError)
+_DAMAGED = "The workbook is damaged inside. Open it in a spreadsheet program and save it again."
 _CELL = re.compile(r"([A-Z]+)(\d+)$")
 
 
@@ -41,8 +46,6 @@ def open_package(content: bytes) -> zipfile.ZipFile:
     """The zip archive of a workbook; raises :class:`Unreadable` where it is none or too large."""
     if not content:
         raise Unreadable("The file is empty. Copy it again from its source.")
-    if len(content) > MAX_BYTES:
-        raise Unreadable(f"The file is larger than {MAX_BYTES // 1024**2} MB. Split it into one workbook a village.")
     if content.startswith(_OLE):
         if "EncryptedPackage".encode("utf-16-le") in content:
             raise Unreadable("The workbook is password-protected. Remove the password and save it again.")
@@ -54,11 +57,32 @@ def open_package(content: bytes) -> zipfile.ZipFile:
             "The file is not an .xlsx workbook (not a zip archive, or only half copied). "
             "Save it as .xlsx, or copy it again."
         ) from None
-    if any(entry.flag_bits & 1 for entry in package.infolist()):
+    entries = package.infolist()
+    if any(entry.flag_bits & 1 for entry in entries):
         raise Unreadable("The archive is password-protected. Remove the password and save it again.")
-    if sum(entry.file_size for entry in package.infolist()) > MAX_UNPACKED:
+    if sum(entry.file_size for entry in entries) > MAX_UNPACKED:
         raise Unreadable(f"The file unpacks to more than {MAX_UNPACKED // 1024**2} MB. Delete empty rows and columns.")
+    if not any(entry.filename.lower().endswith("xl/workbook.xml") for entry in entries):
+        raise Unreadable("The file is another archive under the name .xlsx. Save the workbook as .xlsx.")
+    if any(entry.compress_size > 2 * entry.file_size + 1024 for entry in entries):
+        raise Unreadable(_DAMAGED)  # packed larger than unpacked: the size it declares is not the true one
+    for entry in entries:
+        if entry.filename.lower().endswith((".xml", ".rels")):
+            _check_prologue(package, entry)
     return package
+
+
+def _check_prologue(package: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+    """No part of a workbook has a document type, the door to entities that grow or reach out, or is not UTF-8."""
+    try:
+        with package.open(entry) as part:
+            start = part.read(PROLOGUE)
+    except _DAMAGE:
+        raise Unreadable(_DAMAGED) from None
+    if b"<!DOCTYPE" in start:
+        raise Unreadable("The workbook declares a document type, which no spreadsheet program writes. Save it again.")
+    if b"\0" in start:
+        raise Unreadable("The workbook's XML is not UTF-8. Open it in a spreadsheet program and save it again.")
 
 
 def error_cells(package: zipfile.ZipFile, sheet: str) -> dict[tuple[int, int], ErrorCell]:
@@ -117,10 +141,8 @@ def _sheet_part(package: zipfile.ZipFile, sheet: str) -> bytes:
         _walk(_read(package, "xl/_rels/workbook.xml.rels"), relationship)
         target = parts[ids[sheet]]
         return _read(package, target[1:] if target.startswith("/") else posixpath.normpath(f"xl/{target}"))
-    except (KeyError, expat.ExpatError, zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, OSError):
-        raise Unreadable(
-            "The workbook is damaged inside. Open it in a spreadsheet program and save it again."
-        ) from None
+    except (KeyError, expat.ExpatError, *_DAMAGE):
+        raise Unreadable(_DAMAGED) from None
 
 
 def _read(package: zipfile.ZipFile, name: str) -> bytes:
