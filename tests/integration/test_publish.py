@@ -25,6 +25,7 @@ from tests.integration.warehouse_lake import (
     INDICATORS,
     LAMA,
     MEPAR,
+    Check,
     Family,
     Night,
     category,
@@ -35,6 +36,7 @@ from tests.integration.warehouse_lake import (
 
 pytestmark = pytest.mark.integration
 
+LINK_FAULTS = [("A01", 6), ("A02", 2), ("A03", 1)]
 Rows = list[dict[str, Any]]
 
 
@@ -244,6 +246,26 @@ def test_quality_weighs_rules_within_a_dimension_and_averages_dimensions(
         ("unknown", "validity"): (0, 3, 3),
         ("unknown", "overall"): (0, 3, 3),
     }
+
+
+def test_accuracy_of_linked_records_is_a_dimension_like_the_others(
+    warehouse_run: Run, warehouse_engine: Engine
+) -> None:
+    compared = [Check("family_survey", rule, DABO, "accuracy", "warning", 40, wrong) for rule, wrong in LINK_FAULTS]
+    load(warehouse_run, night(link_checks=compared))
+    found = {
+        row["dimension"]: (row["score"], row["checked"], row["failed"])
+        for row in rows(
+            warehouse_engine,
+            "select * from mart.data_quality where source = 'family_survey' and village_code = :village",
+            village=DABO,
+        )
+    }
+    validity = 100 * (4 * 98 + 2 * 2587) / (4 * 100 + 2 * 2600)
+    assert found["accuracy"] == (92.5, 120, 9)
+    assert found["overall"] == (pytest.approx((validity + 99 + 92.5) / 3), 5120, 47)
+    kept = rows(warehouse_engine, "select rule, failed from ops.check_result where dimension = 'accuracy' order by 1")
+    assert [(row["rule"], row["failed"]) for row in kept] == LINK_FAULTS
 
 
 def test_a_dimension_that_was_never_checked_has_no_score(warehouse_run: Run, warehouse_engine: Engine) -> None:

@@ -113,13 +113,14 @@ def _stage(
 ) -> int:
     """Load the lake and the reference into the staging schema and compute the marts there; returns the rows."""
     indicators = scored.path / "indicator.parquet"
+    checked = [*(source.path for source in validated), linked.path]
     rows = sum(
         (
             staged.load_parquet("family_score", [scored.path / "family_score.parquet"]),
             staged.load_parquet("dim_indicator", [indicators]),
             staged.load_parquet("person_link", [linked.path / "person_link.parquet"]),
             staged.load_parquet("family_link", [linked.path / "family_link.parquet"]),
-            staged.load_parquet("check_result", [source.path / "checks.parquet" for source in validated]),
+            staged.load_parquet("check_result", [folder / "checks.parquet" for folder in checked]),
             staged.load_parquet("quarantine", [source.path / "quarantine.parquet" for source in validated]),
         )
     )
