@@ -1,7 +1,7 @@
 """Publication: stage, audit, then apply the differences in one transaction. Readers see the old state or the new one.
 
-Tables keyed by `as_of` keep their history; all others show the greatest `as_of` ever published, so a backfill leaves
-them alone.
+Tables keyed by `as_of` keep their history, and so does `core.quarantine_history`, in which every load has its place;
+all others show the greatest `as_of` ever published, so a backfill leaves them alone.
 """
 
 import logging
@@ -25,6 +25,7 @@ from kampungkb.warehouse import reference
 from kampungkb.warehouse.audit import audit
 from kampungkb.warehouse.connect import reason, warehouse
 from kampungkb.warehouse.differences import apply
+from kampungkb.warehouse.history import HISTORY, place_in_history
 from kampungkb.warehouse.locks import PUBLISH, wait_for
 from kampungkb.warehouse.migrate import migrate
 from kampungkb.warehouse.models import Base, LoadRun
@@ -188,6 +189,7 @@ def _apply(engine: Engine, staged: Staging, run: Run, record: dict[str, Any]) ->
             name: apply(connection, tables[name], staged.tables[tables[name].name], scope)
             for name, scope in scopes.items()
         }
+        changed[HISTORY] = place_in_history(connection, staged, run.as_of)
         _record(connection, run.run_id, record)
     return Published(as_of=run.as_of, latest=latest, changed=changed)
 
