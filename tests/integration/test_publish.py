@@ -36,6 +36,7 @@ from tests.integration.warehouse_lake import (
 
 pytestmark = pytest.mark.integration
 
+VIEWS = "select schemaname || '.' || viewname as name from pg_views where schemaname in ('core', 'mart', 'open')"
 LINK_FAULTS = [("A01", 6), ("A02", 2), ("A03", 1)]
 Rows = list[dict[str, Any]]
 
@@ -319,6 +320,15 @@ def test_publishing_the_same_night_again_touches_no_row(warehouse_run: Run, ware
     again = load(warehouse_run, night(), run_id="run-2")
     assert contents(warehouse_engine, ("core", "mart", "vault")) == before
     assert {name for name, changed in again.changed.items() if changed} == {"ops.quarantine", "ops.check_result"}
+
+
+def test_views_of_the_marts_say_the_same_after_the_same_night(warehouse_run: Run, warehouse_engine: Engine) -> None:
+    load(warehouse_run, night())
+    views = [row["name"] for row in rows(warehouse_engine, VIEWS)]
+    assert len(views) >= 5
+    before = {view: rows(warehouse_engine, f"select * from {view} v order by v::text") for view in views}
+    load(warehouse_run, night(), run_id="run-2")
+    assert {view: rows(warehouse_engine, f"select * from {view} v order by v::text") for view in views} == before
 
 
 def test_only_what_differs_is_written(warehouse_run: Run, warehouse_engine: Engine) -> None:

@@ -77,6 +77,8 @@ class Night:
     rejected: int = 2
     nulled: int = 3
     stale: frozenset[str] = frozenset()
+    snapshot_date: date | None = None
+    last_change: date | None = None
     sources: tuple[str, ...] = ("family_survey", "civil_registry", "health_insurance")
 
     def write(self, run: Run) -> tuple[list[Validated], Linked, Scored]:
@@ -125,6 +127,8 @@ class Night:
             accepted=accepted,
             rejected=rejected,
             nulled={table: self.nulled if table == persons else 0 for table in accepted},
+            snapshot_date=self.snapshot_date,
+            last_change=self.last_change,
             stale=source in self.stale,
             reason="unreachable" if source in self.stale else None,
         )

@@ -218,7 +218,7 @@ class LoadRun(Base):
     finished_at: Mapped[datetime] = _col("Time of publication")
     counts: Mapped[dict[str, Any]] = _col(
         "By source: tables and total (read, accepted, rejected, nulled), files_rejected, parsed, records, linked, "
-        "stale, reason"
+        "snapshot, last_change, stale, reason"
     )
 
 

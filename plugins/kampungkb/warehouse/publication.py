@@ -92,6 +92,8 @@ def load_counts(
             "parsed": parsed.get(source.source),
             "records": linked.records.get(source.source, 0),
             "linked": linked.linked.get(source.source, 0),
+            "snapshot": source.snapshot_date and source.snapshot_date.isoformat(),
+            "last_change": source.last_change and source.last_change.isoformat(),
             "stale": source.stale,
             "reason": source.reason,
         }
