@@ -126,6 +126,13 @@ def test_villages_and_rules_are_counted_apart(history: History) -> None:
     }
 
 
+def test_a_problem_that_moves_goes_on_in_its_new_village(history: History) -> None:
+    history.load(day(0), survey("a"))
+    history.load(day(2), survey("a", village=BATU_BERDAUN))
+    history.load(day(1), survey("a"))  # a backfill does not move it back
+    assert history.spells() == {(SURVEY, "a", "M03", "K.01", day(0), day(2), None, BATU_BERDAUN)}
+
+
 def test_a_problem_that_comes_back_is_new_again(history: History) -> None:
     for number, keys in enumerate(("a", "", "a")):
         history.load(day(number), survey(*keys))
