@@ -28,7 +28,11 @@ class Snapshot(_Ref):
 
 
 class Validated(_Ref):
-    """One validated source: read = accepted + rejected for each table; `nulled` counts values."""
+    """One validated source: read = accepted + rejected for each table; `nulled` counts values.
+
+    `snapshot_date` is the date of the landed snapshot, `last_change` the latest day, up to the run's date, on which
+    the source itself says that one of its rows was surveyed or changed.
+    """
 
     source: str
     path: Path
@@ -37,6 +41,8 @@ class Validated(_Ref):
     rejected: dict[str, int]
     nulled: dict[str, int]
     files_rejected: int = 0
+    snapshot_date: date | None = None
+    last_change: date | None = None
     stale: bool = False
     reason: str | None = None
 

@@ -61,6 +61,47 @@ def normal(name: str) -> str:
     return " ".join(name.upper().split())
 
 
+def test_accuracy_counts_the_linked_records_that_contradict_the_registry(world: World) -> None:
+    """Recounted from the scenario's accepted rows; only who is whom is the product's own."""
+    accepted = world.scenario.expectation().accepted
+    links = world.query("select source, source_key, person_key from vault.person_link").itertuples()
+    person = {(row.source, row.source_key): row.person_key for row in links}
+    registry = {person["civil_registry", row["nik"]]: row for row in accepted["civil_registry", "biodata_wni"]}
+    village = {row["KODE_KELUARGA"]: row["KODE_DESA"] for row in accepted["family_survey", "keluarga"]}
+    records = [
+        ("family_survey", key, village[row["KODE_KELUARGA"]], (row["K.02"], row["K.04"], row["K.03"]))
+        for row in accepted["family_survey", "anggota"]
+        for key in [f"{row['KODE_KELUARGA']}-{row['NO_URUT']}"]
+    ]
+    sexes = {"L": 1, "P": 2, None: None}
+    records += [
+        ("health_insurance", row["noKartu"], row["kodeDesa"], (row["nama"], row["tglLahir"], sexes[row["sex"]]))
+        for row in accepted["health_insurance", "peserta"]
+    ]
+    regions = set(world.query("select code from core.dim_region where length(code) = 10")["code"])
+    expected: dict[tuple[str, str, str], list[int]] = {}
+    for source, key, code, (name, born, sex) in records:
+        other = registry.get(person[source, key])
+        if other is None:
+            continue
+        where = code if code in regions else "unknown"
+        facts = {
+            "A01": (normal(name), normal(other["nama_lgkp"])),
+            "A02": (born, other["tgl_lhr"]),
+            "A03": (sex, other["jenis_klmin"]),
+        }
+        for rule, (own, held) in facts.items():
+            if own is not None and held is not None:
+                counts = expected.setdefault((source, rule, where), [0, 0])
+                counts[0] += 1
+                counts[1] += own != held
+    found = world.query("select * from ops.check_result where dimension = 'accuracy'").itertuples()
+    assert {(row.source, row.rule, row.village_code): [row.checked, row.failed] for row in found} == expected
+    for source in ("family_survey", "health_insurance"):
+        for rule in ("A01", "A02"):
+            assert sum(counts[1] for at, counts in expected.items() if at[:2] == (source, rule)) > 0, (source, rule)
+
+
 def test_without_evidence_integrated_equals_survey(make_world: MakeWorld) -> None:
     world = make_world(seed=14, families=60)
     loaded = world.load(without=("AIRFLOW_CONN_CIVIL_REGISTRY", "AIRFLOW_CONN_HEALTH_INSURANCE"))

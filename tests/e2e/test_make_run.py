@@ -87,6 +87,8 @@ def first(machine: Machine) -> str:
 def test_the_summary_tells_rows_links_index_and_how_to_ask(machine: Machine, first: str) -> None:
     assert re.search(r"pendataan keluarga / family survey +\w+ +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+", first)
     assert re.search(r"kependudukan / civil registry +[\d.]+ +[\d.]+ +\d+,\d %", first)
+    assert re.search(r"masalah baru +masih terbuka +selesai +dibanding", first)
+    assert re.search(r"pendataan keluarga / family survey +[1-9][\d.]* +0 +0 +–", first)  # all is new in a first load
     for basis in ("pendataan / survey", "terpadu / integrated"):
         assert re.search(rf"Lingga +{basis} +\d+ +\d+,\d\d +\d+,\d\d +\d+,\d\d +\d+,\d\d +\w+", first)
         assert re.search(rf"Kampung KB +{basis} +\d+ .*\d+,\d\d", first)

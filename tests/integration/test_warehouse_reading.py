@@ -137,6 +137,8 @@ def test_a_summary_tells_the_figures_of_a_load(warehouse_run: Run, warehouse_eng
     (kampung_kb,) = [row for row in summary.index if row.area is None and row.basis == "survey"]
     assert kampung_kb.ibangga == pytest.approx(sum(known) / len(known), abs=1e-9)
     assert [row.area for row in summary.index if row.area] == ["Kabupaten Lingga"] * 2
+    found = {source: (p.compared_with, p.new_problems, p.still_open) for source, p in summary.problems.items()}
+    assert found == dict.fromkeys(summary.sources, (AS_OF - timedelta(9), 0, 5))
     assert not load_summary(warehouse_engine, run_id="run-0").latest
     with pytest.raises(WarehouseError, match="no published load for 2001-01-01"):
         load_summary(warehouse_engine, as_of=AS_OF.replace(2001, 1, 1))

@@ -73,9 +73,12 @@ class Night:
 
     families: list[Family]
     checks: list[Check] = field(default_factory=list)
+    link_checks: list[Check] = field(default_factory=list)
     rejected: int = 2
     nulled: int = 3
     stale: frozenset[str] = frozenset()
+    snapshot_date: date | None = None
+    last_change: date | None = None
     sources: tuple[str, ...] = ("family_survey", "civil_registry", "health_insurance")
 
     def write(self, run: Run) -> tuple[list[Validated], Linked, Scored]:
@@ -115,17 +118,7 @@ class Night:
             sheet=(["ANGGOTA"] * len(rows), pa.string()),
             row_number=([n + 2 for n, _, _ in rows], pa.int64()),
         )
-        checks = [check for check in self.checks if check.source == source]
-        write(
-            folder / "checks.parquet",
-            source=([c.source for c in checks], pa.string()),
-            rule=([c.rule for c in checks], pa.string()),
-            village_code=([c.village for c in checks], pa.string()),
-            dimension=([c.dimension for c in checks], pa.string()),
-            severity=([c.severity for c in checks], pa.string()),
-            checked=([c.checked for c in checks], pa.int64()),
-            failed=([c.failed for c in checks], pa.int64()),
-        )
+        write_checks(folder, [check for check in self.checks if check.source == source])
         rejected = {table: self.rejected if table == persons else 0 for table in accepted}
         return Validated(
             source=source,
@@ -134,6 +127,8 @@ class Night:
             accepted=accepted,
             rejected=rejected,
             nulled={table: self.nulled if table == persons else 0 for table in accepted},
+            snapshot_date=self.snapshot_date,
+            last_change=self.last_change,
             stale=source in self.stale,
             reason="unreachable" if source in self.stale else None,
         )
@@ -155,6 +150,7 @@ class Night:
             source_key=([f.code for f in self.families], pa.string()),
             family_key=([f.key for f in self.families], pa.string()),
         )
+        write_checks(folder, self.link_checks)
         records = {source: len(keys) for source, keys in self._records().items()}
         return Linked(path=folder, records=records, linked=dict.fromkeys(records, 1), persons=len(rows))
 
@@ -197,6 +193,19 @@ def write(path: Path, **columns: tuple[Sequence[Any], pa.DataType]) -> None:
     lake.private_folder(path.parent)
     table = pa.table({name: pa.array(values, kind) for name, (values, kind) in columns.items()})
     pq.write_table(table, path, compression="zstd")
+
+
+def write_checks(folder: Path, checks: Sequence[Check]) -> None:
+    write(
+        folder / "checks.parquet",
+        source=([c.source for c in checks], pa.string()),
+        rule=([c.rule for c in checks], pa.string()),
+        village_code=([c.village for c in checks], pa.string()),
+        dimension=([c.dimension for c in checks], pa.string()),
+        severity=([c.severity for c in checks], pa.string()),
+        checked=([c.checked for c in checks], pa.int64()),
+        failed=([c.failed for c in checks], pa.int64()),
+    )
 
 
 def write_reference(home: Path) -> None:

@@ -33,13 +33,15 @@ RULES = {
     **dict.fromkeys(("M10", "R06", "R07", "J07"), ("consistency", "info", "count")),
     **dict.fromkeys(("F09", "R09", "J09"), ("currentness", "info", "count")),
     "F00": (None, "critical", "file"),
+    **dict.fromkeys(("A01", "A02", "A03"), ("accuracy", "warning", "count")),
 }
+LINKED = read_suite(EXPECTATIONS, "linked_pair")
 
 
 def test_every_rule_of_the_sources_is_there_with_its_dimension_severity_and_effect() -> None:
     found = {
         e.meta.rule: (e.meta.dimension, e.meta.severity, e.meta.effect)
-        for _, _, suite in SUITES
+        for suite in [*(suite for _, _, suite in SUITES), LINKED]
         for e in suite.expectations
     }
     assert found.items() >= RULES.items()

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
@@ -10,21 +11,25 @@ from kampungkb import lake
 from kampungkb.engine.accepted import SOURCE_OF_PERSONS, attach
 from kampungkb.engine.duckdb import connect, sql_text
 from kampungkb.errors import ReconciliationError
+from kampungkb.linkage.accuracy import check_accuracy
 from kampungkb.linkage.clusters import label_records
 from kampungkb.linkage.crosswalk import assign_keys, latest_before, read_previous, write_crosswalk
 from kampungkb.linkage.rules import find_groups
 from kampungkb.refs import Linked, Validated
 from kampungkb.run import Run
+from kampungkb.settings import EXPECTATIONS
 
 log = logging.getLogger(__name__)
 
 
-def link(run: Run, validated: Sequence[Validated]) -> Linked:
+def link(run: Run, validated: Sequence[Validated], *, expectations: Path = EXPECTATIONS) -> Linked:
     """Link the accepted person records of all present sources and write the crosswalk of the run's date.
 
     Reads the accepted Parquet files and the latest crosswalk strictly before `run.as_of`; writes
-    `lake/persons/<as_of>/person_link.parquet`, `family_link.parquet` and `retired_link.parquet`. The same inputs give
-    the same rows. Raises :class:`~kampungkb.errors.ReconciliationError` where a record was lost or doubled.
+    `lake/persons/<as_of>/person_link.parquet`, `family_link.parquet`, `retired_link.parquet`, and `checks.parquet`:
+    how often linked records differ from the registry's. The same inputs give the same rows. Raises
+    :class:`~kampungkb.errors.ReconciliationError` where a record was lost or doubled, and the errors of
+    :func:`~kampungkb.linkage.accuracy.check_accuracy`.
     """
     started = time.monotonic()
     target = lake.persons(run.settings, run.as_of)
@@ -36,6 +41,7 @@ def link(run: Run, validated: Sequence[Validated]) -> Linked:
         read_previous(connection, latest_before(run.settings, run.as_of))
         assign_keys(connection, run.as_of)
         write_crosswalk(connection, run.as_of, folder)
+        check_accuracy(connection, run, folder, expectations=expectations)
         linked = _reference(connection, run, validated)
     log.info(
         "linked %s person records to %s persons in %s rounds, %.1f s",

@@ -14,7 +14,7 @@ from kampungkb.orchestration.nightly import Loaded, latest
 from kampungkb.reporting.messages import both, message, number
 from kampungkb.run import FAMILY_SURVEY, SOURCES
 from kampungkb.warehouse.connect import engine_of
-from kampungkb.warehouse.query import IndexFigures, SourceSummary, load_summary
+from kampungkb.warehouse.query import IndexFigures, Problems, SourceSummary, load_summary
 
 EXAMPLE = (
     "select village, families, ibangga, category from mart.village_index "
@@ -33,6 +33,7 @@ def render(loaded: Loaded) -> Iterator[RenderableType]:
     yield _text("summary", as_of=loaded.as_of.isoformat(), seconds=number(loaded.seconds))
     yield _sources_table(sources)
     yield from _notes(sources, _replayed(loaded))
+    yield _problems_table(sources, figures.problems)
     yield _links_table(sources)
     yield _index_table(figures.index)
     if not figures.latest:
@@ -100,6 +101,17 @@ def _notes(sources: Mapping[str, SourceSummary], replayed: set[str]) -> Iterator
             yield _text("parsed", source=name, count=number(summary.parsed))
         if summary.files_rejected:
             yield _text("files_rejected", source=name, count=number(summary.files_rejected))
+
+
+def _problems_table(sources: Mapping[str, SourceSummary], problems: Mapping[str, Problems]) -> Table:
+    """One row a source: what came into quarantine since its load before, what stays, and what was put right."""
+    table = _table(("source",), ("new_problems", "still_open", "resolved", "compared_with"))
+    for source in sources:
+        found = problems.get(source, Problems())
+        since = found.compared_with.isoformat() if found.compared_with else number(None)
+        counts = (found.new_problems, found.still_open, found.resolved)
+        table.add_row(both(f"source_{source}"), *map(number, counts), since)
+    return table
 
 
 def _links_table(sources: Mapping[str, SourceSummary]) -> Table:

@@ -8,7 +8,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from kampungkb import lake
-from kampungkb.engine.duckdb import connect
+from kampungkb.engine.duckdb import connect, sql_text
 from kampungkb.errors import ConfigurationError, ContractError, ReconciliationError
 from kampungkb.refs import Snapshot, Validated
 from kampungkb.run import Run
@@ -46,7 +46,8 @@ def validate(run: Run, snapshot: Snapshot, *, expectations: Path = EXPECTATIONS)
             _validate_table(database, run, snapshot, table, suite, folder)
         write(database, "select * from quarantine order by all", folder / "quarantine.parquet")
         write(database, "select * from checks order by all", folder / "checks.parquet")
-        result = _counts(snapshot, folder, target)
+        last_change = database.execute(sql_text(f"last_change_of_{source}")).fetchone()
+        result = _counts(snapshot, folder, target).model_copy(update={"last_change": last_change and last_change[0]})
         (folder / "result.json").write_text(result.model_dump_json(indent=2), encoding="utf-8")
     log.info("%s validated in %.1f s", source, monotonic() - started)
     return result
@@ -89,6 +90,7 @@ def _counts(snapshot: Snapshot, folder: Path, target: Path) -> Validated:
         rejected={table: quarantined.get((table, "row"), 0) for table in tables},
         nulled={table: quarantined.get((table, "value"), 0) for table in tables},
         files_rejected=quarantined.get(("workbooks", "file"), 0),
+        snapshot_date=snapshot.as_of,
         stale=snapshot.stale,
         reason=snapshot.reason,
     )

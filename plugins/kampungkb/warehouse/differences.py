@@ -3,16 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, delete, exists, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, insert, or_, select, true, update
+
+Scope = Mapping[str, Any] | ColumnElement[bool] | None
 
 
-def apply(connection: Connection, target: Table, staged: Table, scope: Mapping[str, Any] | None = None) -> int:
-    """Make the rows of `target` within `scope` (column = value) those of `staged`; returns the rows changed.
+def apply(connection: Connection, target: Table, staged: Table, scope: Scope = None) -> int:
+    """Make the rows of `target` within `scope` those of `staged`; returns the rows changed.
+
+    `scope` is a condition on the target, or values by column; without one it is the whole table.
 
     A table without a primary key is replaced as a whole.
     """
     connection = connection.execution_options(preserve_rowcount=True)
-    within = and_(true(), *(target.c[name] == value for name, value in (scope or {}).items()))
+    equal = scope.items() if isinstance(scope, Mapping) else ()
+    within = scope if isinstance(scope, ColumnElement) else and_(true(), *(target.c[n] == value for n, value in equal))
     names = [c.name for c in target.columns]
     keys = [c.name for c in target.primary_key]
     if not keys:

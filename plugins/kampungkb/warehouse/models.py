@@ -1,14 +1,14 @@
 """Tables of the warehouse, with the meaning of every column. Alembic's migrations and staging are made from them.
 
 Schemas: `core` dimensions and facts, `mart` what analysts read, `open` publishable aggregates, `ops` runs, checks and
-quarantine without personal values, `vault` the key map, `service` action lists by name. The views
-`mart.family_index` and `mart.family_indicator` stand in the migrations.
+quarantine without personal values, `vault` the key map, `service` action lists by name. Views stand in the
+migrations.
 """
 
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, Date, Double, Index, MetaData, Text
+from sqlalchemy import ARRAY, CheckConstraint, Date, Double, Index, MetaData, Text
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
 
@@ -218,7 +218,7 @@ class LoadRun(Base):
     finished_at: Mapped[datetime] = _col("Time of publication")
     counts: Mapped[dict[str, Any]] = _col(
         "By source: tables and total (read, accepted, rejected, nulled), files_rejected, parsed, records, linked, "
-        "stale, reason"
+        "snapshot, last_change, stale, reason"
     )
 
 
@@ -260,6 +260,34 @@ class Quarantine(Base):
     file: Mapped[str | None] = _col("Workbook, relative to the folder")
     sheet: Mapped[str | None] = _col("Sheet")
     row_number: Mapped[int | None] = _col("Row as the spreadsheet shows it")
+
+
+class QuarantineHistory(Base):
+    """When each problem was seen and resolved."""
+
+    __tablename__ = "quarantine_history"
+    __table_args__ = (
+        CheckConstraint("first_seen <= last_seen", name="quarantine_history_seen_check"),
+        CheckConstraint("last_seen < resolved_on", name="quarantine_history_resolved_check"),
+        Index(None, "resolved_on"),
+        _in(
+            "core",
+            "What stood in quarantine and when, one row a problem and spell; a problem that returns begins a new one",
+        ),
+    )
+
+    source: Mapped[str] = _key("family_survey, civil_registry or health_insurance")
+    source_table: Mapped[str] = _key("Table of the contract")
+    row_key: Mapped[str] = _key("Keyed pseudonym of the source row")
+    rule: Mapped[str] = _key("Id of the rule, such as F01")
+    column_name: Mapped[str] = _key("Column that breaks the rule; empty where it is the row")
+    first_seen: Mapped[date] = _key("as_of of the first load that saw the problem")
+    last_seen: Mapped[date] = _col("as_of of the last load that saw it, without a gap")
+    resolved_on: Mapped[date | None] = _col(
+        "as_of of the first load after that in which it was gone; null while it is open"
+    )
+    village_code: Mapped[str | None] = _col("Village code when last seen, or `unknown`")
+    action: Mapped[str] = _col("row: rejected; value: nulled; file: a whole workbook")
 
 
 class PersonLink(Base):

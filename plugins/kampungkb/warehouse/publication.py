@@ -1,7 +1,7 @@
 """Publication: stage, audit, then apply the differences in one transaction. Readers see the old state or the new one.
 
-Tables keyed by `as_of` keep their history; all others show the greatest `as_of` ever published, so a backfill leaves
-them alone.
+Tables keyed by `as_of` keep their history, and so does `core.quarantine_history`, in which every load has its place;
+all others show the greatest `as_of` ever published, so a backfill leaves them alone.
 """
 
 import logging
@@ -25,6 +25,7 @@ from kampungkb.warehouse import reference
 from kampungkb.warehouse.audit import audit
 from kampungkb.warehouse.connect import reason, warehouse
 from kampungkb.warehouse.differences import apply
+from kampungkb.warehouse.history import HISTORY, place_in_history
 from kampungkb.warehouse.locks import PUBLISH, wait_for
 from kampungkb.warehouse.migrate import migrate
 from kampungkb.warehouse.models import Base, LoadRun
@@ -91,6 +92,8 @@ def load_counts(
             "parsed": parsed.get(source.source),
             "records": linked.records.get(source.source, 0),
             "linked": linked.linked.get(source.source, 0),
+            "snapshot": source.snapshot_date and source.snapshot_date.isoformat(),
+            "last_change": source.last_change and source.last_change.isoformat(),
             "stale": source.stale,
             "reason": source.reason,
         }
@@ -113,13 +116,14 @@ def _stage(
 ) -> int:
     """Load the lake and the reference into the staging schema and compute the marts there; returns the rows."""
     indicators = scored.path / "indicator.parquet"
+    checked = [*(source.path for source in validated), linked.path]
     rows = sum(
         (
             staged.load_parquet("family_score", [scored.path / "family_score.parquet"]),
             staged.load_parquet("dim_indicator", [indicators]),
             staged.load_parquet("person_link", [linked.path / "person_link.parquet"]),
             staged.load_parquet("family_link", [linked.path / "family_link.parquet"]),
-            staged.load_parquet("check_result", [source.path / "checks.parquet" for source in validated]),
+            staged.load_parquet("check_result", [folder / "checks.parquet" for folder in checked]),
             staged.load_parquet("quarantine", [source.path / "quarantine.parquet" for source in validated]),
         )
     )
@@ -187,6 +191,7 @@ def _apply(engine: Engine, staged: Staging, run: Run, record: dict[str, Any]) ->
             name: apply(connection, tables[name], staged.tables[tables[name].name], scope)
             for name, scope in scopes.items()
         }
+        changed[HISTORY] = place_in_history(connection, staged, run.as_of)
         _record(connection, run.run_id, record)
     return Published(as_of=run.as_of, latest=latest, changed=changed)
 

@@ -112,6 +112,15 @@ class IndexFigures(_Figures):
     category: str | None = None
 
 
+class Problems(_Figures):
+    """Problems in quarantine of a source, against its load before (`compared_with`; None for its first)."""
+
+    compared_with: date | None = None
+    new_problems: int = 0
+    still_open: int = 0
+    resolved: int = 0
+
+
 class LoadSummary(_Figures):
     """The figures of one published load. `latest` says whether marts without `as_of` show it."""
 
@@ -121,6 +130,7 @@ class LoadSummary(_Figures):
     seconds: float
     stale_sources: list[str]
     sources: dict[str, SourceSummary]
+    problems: dict[str, Problems]
     index: list[IndexFigures]
 
 
@@ -133,6 +143,15 @@ from ops.load_run
 where (cast(:run_id as text) is null or run_id = :run_id) and (cast(:as_of as date) is null or as_of = :as_of)
 order by finished_at desc
 limit 1
+"""
+
+_PROBLEMS = """
+select
+    source, max(compared_with) as compared_with, sum(new_problems) as new_problems, sum(still_open) as still_open,
+    sum(resolved) as resolved
+from mart.data_quality_change
+where as_of = :as_of
+group by source
 """
 
 _REGENCIES = """
@@ -171,6 +190,7 @@ def load_summary(engine: Engine, run_id: str | None = None, as_of: date | None =
             {
                 **load,
                 "sources": load["counts"],
+                "problems": {row["source"]: row for row in connection.execute(text(_PROBLEMS), on).mappings()},
                 "index": [
                     row for query in (_REGENCIES, _KAMPUNG_KB) for row in connection.execute(text(query), on).mappings()
                 ],

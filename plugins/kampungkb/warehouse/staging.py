@@ -118,8 +118,13 @@ class Staging:
         self.bulk.commit()
         return rows
 
-    def compute(self, name: str, as_of: date, stale_sources: Sequence[str]) -> int:
+    def compute(self, name: str, as_of: date, stale_sources: Sequence[str] = ()) -> int:
         """Fill a table from `include/sql/marts/<name>.sql`; returns the number of rows."""
+        with self.engine.begin() as connection:
+            return self.compute_within(connection, name, as_of, stale_sources)
+
+    def compute_within(self, connection: Connection, name: str, as_of: date, stale_sources: Sequence[str] = ()) -> int:
+        """The same within a transaction, for a statement that looks at what is published."""
         table = self.tables[name]
         made = (MARTS_SQL / f"{name}.sql").read_text(encoding="utf-8")
         parameters = [
@@ -130,10 +135,9 @@ class Staging:
         rows = text(made).bindparams(*parameters).columns(*(column(c.name, c.type) for c in table.columns))
         source = rows.subquery("made")
         names = [c.name for c in table.columns]
-        with self.engine.begin() as connection:
-            connection.execute(text(f'set local search_path to "{self.schema}"'))
-            computed = connection.execute(insert(table).from_select(names, select(*(source.c[n] for n in names))))
-            connection.execute(text(f'analyze "{self.schema}"."{name}"'))
+        connection.execute(text(f'set local search_path to "{self.schema}"'))
+        computed = connection.execute(insert(table).from_select(names, select(*(source.c[n] for n in names))))
+        connection.execute(text(f'analyze "{self.schema}"."{name}"'))
         return computed.rowcount
 
 
