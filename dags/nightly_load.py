@@ -1,4 +1,4 @@
-"""The nightly load: extract → validate (mapped over the sources) → link → score → publish.
+"""The nightly load: extract → validate (mapped over the sources) → link → score → publish → document.
 
 Each task calls one public function of the library; `support.airflow_run.step` hands it the run.
 """
@@ -31,6 +31,8 @@ the owner of the source; the message names table and column |
 | validate, link, score | counts disagree, or a contract, suite or methodology file is wrong | undo the last change \
 under `include/` or `expectations/` |
 | publish | the audit refused the new state, or the warehouse went away | read the failed checks; the old state stands |
+| document | nothing of the data: Data Docs could not be written, the earlier ones stand | look at the disk; clear the \
+task |
 
 **A source is down** (unreachable, time-outs, 5xx): no failure. Its last good snapshot up to 7 days old stands in, and
 `ops.load_run.stale_sources` names it.
@@ -38,8 +40,9 @@ under `include/` or `expectations/` |
 **Run it again** as often as needed: the same `as_of` replays what was landed and changes nothing that is right.
 `force` extracts anew. **Backfill**: set `as_of`; the newest snapshots not after that date are used.
 
-**Where to look**: this page; `ops.load_run`, `ops.quarantine` and `ops.check_result` in the warehouse; the journal
-`KAMPUNGKB_HOME/runs/<run id>.jsonl`. See `docs/how-to/run-and-rerun.md`.
+**Where to look**: this page; `ops.load_run`, `ops.quarantine` and `ops.check_result` in the warehouse; Data Docs
+(`KAMPUNGKB_HOME/data-docs/index.html`); the journal `KAMPUNGKB_HOME/runs/<run id>.jsonl`.
+See `docs/how-to/run-and-rerun.md`.
 """
 
 PARAMS = {
@@ -143,8 +146,16 @@ with DAG(
 
         return warehouse.publish(run, validated, linked, scored, started_at, snapshots)
 
+    @task(execution_timeout=timedelta(minutes=15))
+    @step
+    def document(run: Run, published: Published) -> str:
+        """Show in Data Docs which rules were checked and how many rows broke them, without a single value."""
+        from kampungkb.validation import data_docs
+
+        return data_docs.refresh(run, published)
+
     snapshots = extract.expand(source=prepare())
     validated = validate.expand(snapshot=snapshots)
     linked = link(validated)
     scored = score(validated, linked)
-    publish(validated, linked, scored, "{{ dag_run.start_date.isoformat() }}", snapshots)
+    document(publish(validated, linked, scored, "{{ dag_run.start_date.isoformat() }}", snapshots))

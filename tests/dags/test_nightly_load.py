@@ -25,6 +25,7 @@ STEPS = {
     "link": "linkage.link",
     "score": "scoring.score",
     "publish": "warehouse.publish",
+    "document": "data_docs.refresh",
 }
 
 
@@ -73,7 +74,8 @@ def test_the_tasks_follow_the_flow(dag: DAG) -> None:
         "validate": {"link", "score", "publish"},
         "link": {"score", "publish"},
         "score": {"publish"},
-        "publish": set(),
+        "publish": {"document"},
+        "document": set(),
     }
 
 
@@ -132,6 +134,7 @@ def test_every_task_of_the_dag_is_such_a_body(dag: DAG) -> None:
 def test_a_step_takes_the_arguments_that_the_library_declares() -> None:
     from kampungkb import landing, linkage, scoring, validation, warehouse
     from kampungkb.orchestration import preflight
+    from kampungkb.validation import data_docs
 
     library = {
         "prepare": preflight.check,
@@ -140,6 +143,7 @@ def test_a_step_takes_the_arguments_that_the_library_declares() -> None:
         "link": linkage.link,
         "score": scoring.score,
         "publish": warehouse.publish,
+        "document": data_docs.refresh,
     }
     for name, body in _task_bodies(DAGS / "nightly_load.py").items():
         returned = body.body[-1]
