@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 import sqlalchemy as sa
+from psycopg.adapt import Loader
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 
@@ -112,6 +113,11 @@ def reading(connection: Connection) -> Iterator[sa.Connection]:
             yield _consistent(opened)
     except DBAPIError as fault:
         raise _explained(fault, connection, where) from None
+    except UnicodeDecodeError:
+        raise ContractError(
+            f"The civil registry at {where} holds text that is not in the encoding it declares. Ask its administrator "
+            "to convert the table, or offer a view that does."
+        ) from None
     except (OSError, TimeoutError) as fault:
         raise SourceUnavailable(f"The civil registry at {where} cannot be reached: {type(fault).__name__}.") from None
     finally:
@@ -122,7 +128,8 @@ def _arguments(url: URL, connection: Connection) -> dict[str, Any]:
     extra = connection.extra
     if url.drivername == "postgresql+psycopg":
         passed = {k: v for k, v in extra.items() if k.startswith(("ssl", "gss", "keepalives")) or k == "options"}
-        return {"connect_timeout": CONNECT_SECONDS, "application_name": "kampungkb"} | passed
+        given = {"connect_timeout": CONNECT_SECONDS, "application_name": "kampungkb", "client_encoding": "utf8"}
+        return given | passed
     if url.drivername == "mysql+pymysql":
         passed = {k: v for k, v in extra.items() if k.startswith("ssl")}
         return {"connect_timeout": CONNECT_SECONDS, "read_timeout": ANSWER_SECONDS, "charset": "utf8mb4"} | passed
@@ -141,6 +148,7 @@ def _consistent(opened: sa.Connection) -> sa.Connection:
         return opened
     opened = opened.execution_options(isolation_level="REPEATABLE READ")
     if name == "postgresql":
+        _decode_bytes(opened)
         opened.exec_driver_sql("set transaction read only")
         opened.exec_driver_sql("set time zone 'Asia/Jakarta'")
         opened.exec_driver_sql(f"set statement_timeout = {ANSWER_SECONDS * 1000}")
@@ -148,6 +156,20 @@ def _consistent(opened: sa.Connection) -> sa.Connection:
         opened.exec_driver_sql(f"set time_zone = '{UTC_OFFSET}'")
         opened.exec_driver_sql("start transaction with consistent snapshot, read only")
     return opened
+
+
+def _decode_bytes(opened: sa.Connection) -> None:
+    """A PostgreSQL that knows no encoding holds whatever bytes it was given: take them as bytes."""
+    driver: Any = opened.connection.driver_connection
+    if driver.info.parameter_status("server_encoding") == "SQL_ASCII":
+        opened.exec_driver_sql("set client_encoding to 'SQL_ASCII'")
+        for name in ("text", "varchar", "bpchar", "name"):
+            driver.adapters.register_loader(name, _TextLoader)
+
+
+class _TextLoader(Loader):
+    def load(self, data: bytes | bytearray | memoryview) -> str:
+        return decoded(bytes(data))
 
 
 def decoded(content: bytes) -> str:
