@@ -80,13 +80,24 @@ class Expectation(_Frozen):
         return str(self.kwargs["column"])
 
 
+class Sentence(_Frozen):
+    """One sentence for people, in Indonesian and in English."""
+
+    id: str
+    en: str
+
+
 class _SuiteMeta(_Frozen):
     description: str
     key: tuple[str, ...] = ()
+    fixes: dict[str, Sentence] = Field(default_factory=dict)
 
 
 class Suite(_Frozen):
-    """The rules of one table. `key` names the columns that make a source record's key."""
+    """The rules of one table. `key` names the columns that make a source record's key.
+
+    `fixes` says for a rule what to do about a row that breaks it.
+    """
 
     name: str
     meta: _SuiteMeta
@@ -99,6 +110,8 @@ class Suite(_Frozen):
             meaning = (meta.dimension, meta.severity, meta.effect)
             if seen.setdefault(meta.rule, meaning) != meaning:
                 raise ValueError(f"{meta.rule} has two dimensions, severities or effects")
+        if unknown := sorted(self.meta.fixes.keys() - seen.keys()):
+            raise ValueError(f"meta.fixes names rules that the suite does not have: {', '.join(unknown)}")
         if sum(expectation.meta.repetition is not None for expectation in self.expectations) > 1:
             raise ValueError("one repetition rule a table is supported")
         return self
