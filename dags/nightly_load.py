@@ -38,8 +38,9 @@ under `include/` or `expectations/` |
 **Run it again** as often as needed: the same `as_of` replays what was landed and changes nothing that is right.
 `force` extracts anew. **Backfill**: set `as_of`; the newest snapshots not after that date are used.
 
-**Where to look**: this page; `ops.load_run`, `ops.quarantine` and `ops.check_result` in the warehouse; the journal
-`KAMPUNGKB_HOME/runs/<run id>.jsonl`. See `docs/how-to/run-and-rerun.md`.
+**Where to look**: this page; `ops.load_run`, `ops.quarantine` and `ops.check_result` in the warehouse; Data Docs
+(`KAMPUNGKB_HOME/data-docs/index.html`); the journal `KAMPUNGKB_HOME/runs/<run id>.jsonl`.
+See `docs/how-to/run-and-rerun.md`.
 """
 
 PARAMS = {
@@ -138,10 +139,13 @@ with DAG(
         started_at: datetime,
         snapshots: Sequence[Snapshot],
     ) -> Published:
-        """Load a staging schema, audit it, and publish it in one transaction."""
+        """Load a staging schema, audit it, publish it in one transaction, and show in Data Docs what was checked."""
         from kampungkb import warehouse
+        from kampungkb.validation import data_docs
 
-        return warehouse.publish(run, validated, linked, scored, started_at, snapshots)
+        published = warehouse.publish(run, validated, linked, scored, started_at, snapshots)
+        data_docs.refresh(run.settings)
+        return published
 
     snapshots = extract.expand(source=prepare())
     validated = validate.expand(snapshot=snapshots)

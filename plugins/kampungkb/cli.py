@@ -110,6 +110,26 @@ def sql(query: Annotated[str, typer.Argument(help="One SQL statement.")]) -> Non
 
 
 @app.command()
+def data_docs(
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build it anew from the lake.")] = False,
+    browse: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Print where Data Docs stand: which rules were checked, how many rows break them, no value of anybody."""
+    from kampungkb.settings import load_settings
+    from kampungkb.validation import results
+
+    settings = load_settings()
+    index = results.site_folder(settings) / "index.html"
+    if rebuild or not index.exists():
+        from kampungkb.validation.data_docs import build
+
+        index = build(settings)
+    print(index)
+    if browse:
+        typer.launch(str(index))
+
+
+@app.command()
 def warehouse() -> None:
     """Keep the embedded warehouse up until Ctrl-C and print its address, for other tools."""
     import signal

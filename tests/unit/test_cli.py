@@ -14,6 +14,8 @@ from kampungkb.settings import PROJECT_ROOT
 
 pytestmark = pytest.mark.unit
 
+COMMANDS = ("run", "up", "sql", "data-docs", "warehouse", "sample", "load-registry", "serve-insurance")
+
 
 def _command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environ = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT / "plugins"), **variables}
@@ -25,11 +27,11 @@ def _command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[s
 def test_help_lists_every_command() -> None:
     shown = CliRunner().invoke(app, ["--help"])
     assert shown.exit_code == 0
-    for name in ("run", "up", "sql", "warehouse", "sample", "load-registry", "serve-insurance"):
+    for name in COMMANDS:
         assert f"  {name} " in shown.output
 
 
-@pytest.mark.parametrize("command", ["run", "up", "sql", "warehouse", "sample", "load-registry", "serve-insurance"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command: str) -> None:
     shown = CliRunner().invoke(app, [command, "--help"])
     assert shown.exit_code == 0

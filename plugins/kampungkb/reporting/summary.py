@@ -39,6 +39,7 @@ def render(loaded: Loaded) -> Iterator[RenderableType]:
     if not figures.latest:
         yield _text("backfill", as_of=loaded.as_of.isoformat())
     yield from _where(loaded.warehouse, loaded.configured)
+    yield Text.assemble(both("data_docs"), ": ", (f"{program()} data-docs --open", "bold"))
     yield _text("log", path=loaded.log)
 
 

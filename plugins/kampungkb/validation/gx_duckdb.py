@@ -39,6 +39,7 @@ from great_expectations.validator.metric_configuration import MetricConfiguratio
 from great_expectations.validator.validator import Validator
 
 from kampungkb.errors import ConfigurationError, KampungkbError
+from kampungkb.validation.results import Outcome
 from kampungkb.validation.suites import Expectation
 
 ROW_ID = "row_id"
@@ -114,7 +115,7 @@ def check(
     suite: str,
     expectations: Mapping[int, Expectation],
     parameters: Mapping[str, Any],
-) -> dict[int, int]:
+) -> dict[int, Outcome]:
     """Run numbered expectations over a table (or view) that has a column `row_id`.
 
     Returns how many rows break each, as Great Expectations counts them, and inserts those rows, found by the very
@@ -130,10 +131,9 @@ def check(
         results = _validate(validator, suite, expectations, parameters)
         if any(_raised(result) for result in results.values()):
             raise KampungkbError(_what_is_broken(engine, table, suite, expectations, parameters))
-        # Over no rows at all the count is null.
-        counts = {number: int(result.result["unexpected_count"] or 0) for number, result in results.items()}
-        _insert_failures(validator, engine, {n: r for n, r in results.items() if counts[n] > 0})
-        return counts
+        outcomes = {number: _outcome(result.result) for number, result in results.items()}
+        _insert_failures(validator, engine, {n: r for n, r in results.items() if outcomes[n].unexpected > 0})
+        return outcomes
     finally:
         engine.close()
 
@@ -167,6 +167,12 @@ def _validate(
     if set(results) != set(expectations):
         raise KampungkbError(f"Great Expectations left out rules of the suite {suite}.json; nothing was validated.")
     return results
+
+
+def _outcome(result: Mapping[str, Any]) -> Outcome:
+    """The counts of a result. Over no rows at all they are null; about null values, none is missing."""
+    counts = {name: int(result.get(f"{name}_count") or 0) for name in ("element", "missing", "unexpected")}
+    return Outcome(elements=counts["element"], missing=counts["missing"], unexpected=counts["unexpected"])
 
 
 def _insert_failures(

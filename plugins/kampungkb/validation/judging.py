@@ -12,43 +12,48 @@ import duckdb
 from kampungkb.contracts import Table
 from kampungkb.errors import ReconciliationError
 from kampungkb.run import Run
+from kampungkb.validation.results import Outcome
 from kampungkb.validation.staging import quoted, row_text
 from kampungkb.validation.suites import Expectation, Repetition, Suite
 
 
-def judge(database: duckdb.DuckDBPyConnection, run: Run, table: str, suite: Suite, declared: Table | None) -> None:
-    """Judge every row of the staged table by its suite.
+def judge(
+    database: duckdb.DuckDBPyConnection, run: Run, table: str, suite: Suite, declared: Table | None
+) -> list[Outcome]:
+    """Judge every row of the staged table by its suite; returns an outcome for each expectation, in its order.
 
     Raises :class:`ReconciliationError` where the rows found are not as many as Great Expectations counts, and
     :class:`~kampungkb.errors.KampungkbError` naming the rules that cannot be checked.
     """
     database.execute("create or replace table failure (row_id bigint, expectation integer)")
-    _record_failures(database, run, table, suite, suite.of_single_rows)
+    outcomes = _record_failures(database, run, table, suite, suite.of_single_rows)
     _record_rejected(database, table, suite)
     for number, expectation in suite.of_repetition.items():
         repetition = expectation.meta.repetition
         assert repetition is not None  # noqa: S101
         _create_candidates(database, table, repetition, declared)
-        _record_failures(database, run, f"{table}_candidates", suite, {number: expectation})
+        outcomes |= _record_failures(database, run, f"{table}_candidates", suite, {number: expectation})
         _record_rejected(database, table, suite)
+    return [outcome for _, outcome in sorted(outcomes.items())]
 
 
 def _record_failures(
     database: duckdb.DuckDBPyConnection, run: Run, batch: str, suite: Suite, expectations: Mapping[int, Expectation]
-) -> None:
+) -> dict[int, Outcome]:
     # Great Expectations takes seconds to import, and only this step needs it.
     from kampungkb.validation.gx_duckdb import check
 
-    counted = check(database, batch, suite.name, expectations, {"as_of": run.as_of.isoformat()})
+    outcomes = check(database, batch, suite.name, expectations, {"as_of": run.as_of.isoformat()})
     found = dict(database.execute("select expectation, count(*) from failure group by expectation").fetchall())
-    for number, count in counted.items():
-        if found.get(number, 0) != count:
+    for number, outcome in outcomes.items():
+        if found.get(number, 0) != outcome.unexpected:
             expectation = suite.expectations[number]
             raise ReconciliationError(
                 f"Rule {expectation.meta.rule} of the suite {suite.name}.json on {expectation.column}: Great "
-                f"Expectations counts {count} failing rows, the quarantine finds {found.get(number, 0)}. "
+                f"Expectations counts {outcome.unexpected} failing rows, the quarantine finds {found.get(number, 0)}. "
                 "Nothing is published; report this with the suite."
             )
+    return outcomes
 
 
 def _record_rejected(database: duckdb.DuckDBPyConnection, table: str, suite: Suite) -> None:

@@ -58,13 +58,21 @@ class Rule:
 def rules(expectations: Path = EXPECTATIONS) -> list[Rule]:
     """The rules of all suites, by source and id."""
     found = []
-    for source, tables in TABLES.items():
+    for source, tables in _tables(expectations).items():
         of_source = []
         for suite in (read_suite(expectations, table) for table in tables):
             ordered = sorted(suite.expectations, key=lambda each: each.meta.rule)
             of_source += [Rule(source, suite, list(each)) for _, each in groupby(ordered, lambda e: e.meta.rule)]
         found += sorted(of_source, key=lambda rule: rule.id)
     return found
+
+
+def _tables(expectations: Path) -> dict[str, tuple[str, ...]]:
+    """The suites of every source, and of what is judged of several sources together; not the warehouse's audit."""
+    of_sources = {table for tables in TABLES.values() for table in tables}
+    names = sorted(path.stem for path in expectations.glob("*.json"))
+    others = tuple(name for name in names if name not in of_sources and not name.startswith("warehouse_"))
+    return {**TABLES, "several sources": others} if others else TABLES
 
 
 def pages(found: Sequence[Rule]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from kampungkb.settings import EXPECTATIONS
 from kampungkb.validation import staging
 from kampungkb.validation.judging import judge
 from kampungkb.validation.recording import create_records, record, write, write_accepted
+from kampungkb.validation.results import Results, TableResults, write_results
 from kampungkb.validation.suites import Suite, read_suite
 
 log = logging.getLogger(__name__)
@@ -27,10 +28,11 @@ DERIVED = ("family_heads",)
 def validate(run: Run, snapshot: Snapshot, *, expectations: Path = EXPECTATIONS) -> Validated:
     """Judge a landed snapshot by the suites and write `lake/accepted/<as_of>/<source>/`.
 
-    Writes for each contract table `<table>.parquet` (accepted rows, typed), `quarantine.parquet`,
-    `checks.parquet` and `result.json`. Raises :class:`ContractError` where landing lacks a table or column,
-    :class:`ConfigurationError` for a suite or reference that cannot be used, :class:`KampungkbError` for a rule
-    that cannot be checked, and :class:`ReconciliationError` where counts disagree; nothing is written then.
+    Writes for each contract table `<table>.parquet` (accepted rows, typed), `quarantine.parquet`, `checks.parquet`,
+    `results.json` (what Great Expectations found, in counts) and `result.json`. Raises :class:`ContractError` where
+    landing lacks a table or column, :class:`ConfigurationError` for a suite or reference that cannot be used,
+    :class:`KampungkbError` for a rule that cannot be checked, and :class:`ReconciliationError` where counts disagree;
+    nothing is written then.
     """
     started = monotonic()
     source = snapshot.source
@@ -42,12 +44,13 @@ def validate(run: Run, snapshot: Snapshot, *, expectations: Path = EXPECTATIONS)
         staging.create_macros(database, run)
         staging.create_region(database, run)
         create_records(database)
-        for table, suite in suites.items():
-            _validate_table(database, run, snapshot, table, suite, folder)
+        tables = [_validate_table(database, run, snapshot, table, suite, folder) for table, suite in suites.items()]
         write(database, "select * from quarantine order by all", folder / "quarantine.parquet")
         write(database, "select * from checks order by all", folder / "checks.parquet")
         last_change = database.execute(sql_text(f"last_change_of_{source}")).fetchone()
         result = _counts(snapshot, folder, target).model_copy(update={"last_change": last_change and last_change[0]})
+        found = Results(source=source, as_of=run.as_of, run_id=run.run_id, stale=snapshot.stale, tables=tuple(tables))
+        write_results(folder, found)
         (folder / "result.json").write_text(result.model_dump_json(indent=2), encoding="utf-8")
     log.info("%s validated in %.1f s", source, monotonic() - started)
     return result
@@ -55,7 +58,7 @@ def validate(run: Run, snapshot: Snapshot, *, expectations: Path = EXPECTATIONS)
 
 def _validate_table(
     database: duckdb.DuckDBPyConnection, run: Run, snapshot: Snapshot, table: str, suite: Suite, folder: Path
-) -> None:
+) -> TableResults:
     started = monotonic()
     declared = staging.contract_table(snapshot.source, table)
     landed = None if table in DERIVED else snapshot.path / f"{table}.parquet"
@@ -65,11 +68,12 @@ def _validate_table(
             "Extract the source anew (force)."
         )
     staging.stage(database, snapshot.source, table, landed)
-    judge(database, run, table, suite, declared)
+    outcomes = judge(database, run, table, suite, declared)
     record(database, snapshot.source, table, suite, declared)
     if declared is not None:
         write_accepted(database, table, suite, declared, folder)
     log.info("%s.%s judged in %.1f s", snapshot.source, table, monotonic() - started)
+    return TableResults(suite=suite, outcomes=tuple(outcomes))
 
 
 def _rows(path: Path) -> int:
