@@ -14,6 +14,8 @@ from kampungkb.warehouse import embedded
 
 OLDEST_VERSION = 15
 _OWN_FIELDS = {"host", "port", "user", "password", "dbname"}
+# Classes of SQLSTATE whose first sentence may quote a value: data exceptions, and what a trigger or function raises.
+_QUOTING = ("22", "P0")
 
 
 def url(connection: Connection) -> URL:
@@ -88,8 +90,11 @@ def libpq_uri(engine: Engine) -> str:
 
 
 def reason(fault: SQLAlchemyError) -> str:
-    """PostgreSQL's own first sentence about a fault; details, which may quote values, are left out."""
+    """PostgreSQL's own first sentence about a fault; details, and a sentence that may quote a row, are left out."""
     original = getattr(fault, "orig", None)
+    state = getattr(original, "sqlstate", None) or ""
+    if state.startswith(_QUOTING):
+        return f"the database refused a row (SQLSTATE {state})"
     diagnosis = getattr(original, "diag", None)
     primary = getattr(diagnosis, "message_primary", None)
     lines = str(primary or original or type(fault).__name__).strip().splitlines()
