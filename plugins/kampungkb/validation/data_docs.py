@@ -1,7 +1,8 @@
 """Data Docs: Great Expectations' own site, made from the value-free results of validation, readable offline.
 
-In: `results.json` of the accepted folders. Out: `<home>/data-docs/`, one self-contained page a table and night, and an
-index. What can go wrong: results of another version, a page that would contact a third party.
+In: `results.json` of the accepted folders, `<source>.results.json` of the persons folders (linked records). Out:
+`<home>/data-docs/`, one self-contained page a table and night, and an index. What can go wrong: results of another
+version, a page that would contact a third party.
 
 The pages that Great Expectations makes load scripts and styles from servers of others. Templates of our own
 (`include/data_docs`) take the place of those that do; what a page may load is forbidden once more in the page itself.
@@ -115,6 +116,8 @@ def _newest(settings: Settings, nights: int) -> list[Path]:
     by_night: dict[str, list[Path]] = {}
     for path in sorted((settings.lake / "accepted").glob(f"*/*/{FILE}")):
         by_night.setdefault(path.parents[1].name, []).append(path)
+    for path in sorted((settings.lake / "persons").glob(f"*/*.{FILE}")):
+        by_night.setdefault(path.parent.name, []).append(path)
     return [path for night in sorted(by_night)[-nights:] for path in by_night[night]]
 
 
