@@ -189,3 +189,10 @@ def test_an_unreachable_warehouse_ends_with_the_reason_and_an_exit_code(machine:
     assert "127.0.0.1:9" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stdout + done.stderr
     assert "geheim" not in done.stdout + done.stderr
+
+
+def test_the_queries_for_stewards_find_rows_to_fix(machine: Machine, first: str) -> None:
+    page = (PROJECT_ROOT / "docs" / "how-to" / "fix-a-quarantined-row.md").read_text(encoding="utf-8")
+    queries = re.findall(r'kampungkb sql "(select.*?)"\n', page, flags=re.DOTALL)
+    assert len(queries) == 5
+    assert all(machine.query(*queries))
