@@ -141,11 +141,8 @@ with DAG(
     ) -> Published:
         """Load a staging schema, audit it, publish it in one transaction, and show in Data Docs what was checked."""
         from kampungkb import warehouse
-        from kampungkb.validation import data_docs
 
-        published = warehouse.publish(run, validated, linked, scored, started_at, snapshots)
-        data_docs.refresh(run.settings)
-        return published
+        return warehouse.publish(run, validated, linked, scored, started_at, snapshots)
 
     snapshots = extract.expand(source=prepare())
     validated = validate.expand(snapshot=snapshots)

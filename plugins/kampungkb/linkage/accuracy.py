@@ -48,7 +48,7 @@ def check_accuracy(
         connection.execute(f"create or replace table {TABLE} as select * from linked where source = ?", [source])
         outcomes = judge(connection, run, TABLE, suite, None)
         found = TableResults(suite=suite, outcomes=tuple(outcomes))
-        results = Results(source=source, as_of=run.as_of, run_id=run.run_id, tables=(found,))
+        results = Results(source=source, as_of=run.as_of, tables=(found,))
         write_results(folder, results, f"{source}.{FILE}")
         record(connection, source, TABLE, suite, None)
     write(connection, "select * from checks order by all", folder / CHECKS)

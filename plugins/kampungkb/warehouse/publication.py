@@ -55,8 +55,9 @@ def publish(
 ) -> Published:
     """Publish a scored run to the warehouse of `run.connections`, or the embedded one where none is configured.
 
-    `snapshots` add to `ops.load_run` how many workbooks were parsed. Raises :class:`AuditError` where the staged
-    tables are wrong and :class:`WarehouseError` where the warehouse fails; either leaves it as it was.
+    `snapshots` add to `ops.load_run` how many workbooks were parsed. At the end Data Docs are built anew; a fault
+    there fails nothing. Raises :class:`AuditError` where the staged tables are wrong and :class:`WarehouseError` where
+    the warehouse fails; either leaves it as it was.
     """
     begun = time.monotonic()
     started = started_at or datetime.now(UTC)
@@ -76,7 +77,15 @@ def publish(
         sum(published.changed.values()),
         time.monotonic() - begun,
     )
+    _show_what_was_checked(run)
     return published
+
+
+def _show_what_was_checked(run: Run) -> None:
+    """Build Data Docs: here, because the audit has loaded Great Expectations already, which takes seconds."""
+    from kampungkb.validation import data_docs
+
+    data_docs.refresh(run.settings)
 
 
 def load_counts(
