@@ -13,6 +13,8 @@ from kampungkb.errors import ConfigurationError, KampungkbError
 from kampungkb.linkage import link
 from kampungkb.run import Run
 from kampungkb.settings import EXPECTATIONS
+from kampungkb.validation import data_docs
+from kampungkb.validation.results import read_results
 from tests.integration.validation_landing import DABO, DABO_LAMA
 from tests.oracle.accepted import Rows, write_accepted
 
@@ -148,3 +150,16 @@ def test_a_rule_that_cannot_be_checked_is_named_and_nothing_is_written(run: Run,
     with pytest.raises(KampungkbError, match=r"linked_pair\.json .* A04 on name"):
         checks(run, suites, biodata_wni=[registered(1)], anggota=[member(1)])
     assert not (run.settings.lake / "persons" / run.as_of.isoformat()).exists()
+
+
+def test_data_docs_show_how_many_linked_records_differ_and_no_value(run: Run) -> None:
+    checks(
+        run, biodata_wni=[registered(1), registered(2)], anggota=[member(1), member(2, **{"K.02": "RAHASIA SEKALI"})]
+    )
+    [path] = (run.settings.lake / "persons").glob("*/*.results.json")
+    [table] = read_results(path).tables
+    assert (table.outcomes[0].elements, table.outcomes[0].unexpected) == (2, 1)
+    [page] = (data_docs.build(run.settings).parent / "validations" / "linked_pair").rglob("family_survey.html")
+    shown = page.read_text(encoding="utf-8")
+    assert "A01" in shown and "1 unexpected values found" in shown
+    assert "RAHASIA" not in shown + path.read_text(encoding="utf-8")

@@ -14,6 +14,7 @@ from kampungkb.errors import ConfigurationError, ContractError, KampungkbError, 
 from kampungkb.run import Run
 from kampungkb.settings import EXPECTATIONS
 from kampungkb.validation import validate
+from kampungkb.validation.results import Outcome
 from tests.integration.validation_landing import (
     DABO,
     good_card,
@@ -153,9 +154,9 @@ def test_a_count_that_differs_from_great_expectations_fails_the_run(run: Run, mo
 
     real = gx_duckdb.check
 
-    def one_too_many(*args: Any) -> dict[int, int]:
-        counts = real(*args)
-        return {number: count + (number == 0) for number, count in counts.items()}
+    def one_too_many(*args: Any) -> dict[int, Outcome]:
+        outcomes = real(*args)
+        return {**outcomes, 0: outcomes[0].model_copy(update={"unexpected": outcomes[0].unexpected + 1})}
 
     monkeypatch.setattr(gx_duckdb, "check", one_too_many)
     with pytest.raises(ReconciliationError, match=r"Rule J01 of the suite peserta\.json .* counts 1 .* finds 0"):

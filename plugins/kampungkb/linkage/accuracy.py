@@ -15,6 +15,7 @@ from kampungkb.settings import EXPECTATIONS
 from kampungkb.validation import staging
 from kampungkb.validation.judging import judge
 from kampungkb.validation.recording import create_records, record, write
+from kampungkb.validation.results import FILE, Results, TableResults, write_results
 from kampungkb.validation.suites import read_suite
 
 CHECKS = "checks.parquet"
@@ -25,6 +26,8 @@ def check_accuracy(
     connection: DuckDBPyConnection, run: Run, folder: Path, *, expectations: Path = EXPECTATIONS
 ) -> None:
     """From `person_link`, `person_record` and the accepted tables write `checks.parquet` into `folder`.
+
+    For each source also `<source>.results.json`, what Great Expectations found in counts, for Data Docs.
 
     Its columns are those of validation: `source, rule, village_code, dimension, severity, checked, failed`; source
     and village are the record's that is held against the registry. Without registry it has no rows. Raises
@@ -43,6 +46,9 @@ def check_accuracy(
     connection.execute(f"create table linked as {sql_text(TABLE)}")
     for (source,) in connection.execute("select distinct source from linked order by source").fetchall():
         connection.execute(f"create or replace table {TABLE} as select * from linked where source = ?", [source])
-        judge(connection, run, TABLE, suite, None)
+        outcomes = judge(connection, run, TABLE, suite, None)
+        found = TableResults(suite=suite, outcomes=tuple(outcomes))
+        results = Results(source=source, as_of=run.as_of, tables=(found,))
+        write_results(folder, results, f"{source}.{FILE}")
         record(connection, source, TABLE, suite, None)
     write(connection, "select * from checks order by all", folder / CHECKS)

@@ -1,7 +1,8 @@
 """Data Docs: Great Expectations' own site, made from the value-free results of validation, readable offline.
 
-In: `results.json` of the accepted folders. Out: `<home>/data-docs/`, one self-contained page a table and night, and an
-index. What can go wrong: results of another version, a page that would contact a third party.
+In: `results.json` of the accepted folders, `<source>.results.json` of the persons folders (linked records). Out:
+`<home>/data-docs/`, one self-contained page a table and night, and an index. What can go wrong: results of another
+version, a page that would contact a third party.
 
 The pages that Great Expectations makes load scripts and styles from servers of others. Templates of our own
 (`include/data_docs`) take the place of those that do; what a page may load is forbidden once more in the page itself.
@@ -15,6 +16,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +104,7 @@ def build(settings: Settings, nights: int = NIGHTS) -> Path:
     from elsewhere; the site before it stands then.
     """
     begun = time.monotonic()
-    found = [read_results(path) for path in _newest(settings, nights)]
+    found = [(read_results(path), _written(path)) for path in _newest(settings, nights)]
     if not found:
         raise ConfigurationError("Nothing was validated yet, so there are no Data Docs. Load first: make run.")
     with lake.replacing(site_folder(settings)) as site:
@@ -121,18 +123,25 @@ def _newest(settings: Settings, nights: int) -> list[Path]:
     by_night: dict[str, list[Path]] = {}
     for path in sorted((settings.lake / "accepted").glob(f"*/*/{FILE}")):
         by_night.setdefault(path.parents[1].name, []).append(path)
+    for path in sorted((settings.lake / "persons").glob(f"*/*.{FILE}")):
+        by_night.setdefault(path.parent.name, []).append(path)
     return [path for night in sorted(by_night)[-nights:] for path in by_night[night]]
 
 
-def _render(found: Sequence[Results], site: Path) -> int:
+def _written(path: Path) -> datetime:
+    """When a file was written; the results themselves hold no time, so that the same input gives the same files."""
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+
+
+def _render(found: Sequence[tuple[Results, datetime]], site: Path) -> int:
     """Let Great Expectations build the site; returns how many pages there must be."""
     context = _context()
     suites: dict[str, TableResults] = {}
     keys = 0
-    for results in found:
+    for results, at in found:
         for table in _judged(results):
             suites[table.suite.name] = table  # the newest is the one that is shown
-            key, result = _validation(results, table)
+            key, result = _validation(results, at, table)
             context.validation_results_store.set(key, result)
             keys += 1
     for table in suites.values():
@@ -205,10 +214,10 @@ def _described(expectation: Expectation) -> str:
 
 
 def _validation(
-    results: Results, table: TableResults
+    results: Results, at: datetime, table: TableResults
 ) -> tuple[ValidationResultIdentifier, ExpectationSuiteValidationResult]:
     """The result of one table as Great Expectations keeps it, with its key."""
-    run = RunIdentifier(run_name=results.as_of.isoformat(), run_time=results.at)
+    run = RunIdentifier(run_name=results.as_of.isoformat(), run_time=at)
     held = sum(outcome.unexpected == 0 for outcome in table.outcomes)
     judged = len(table.outcomes)
     result = ExpectationSuiteValidationResult(
@@ -227,7 +236,7 @@ def _validation(
         meta={
             "run_id": run,
             "great_expectations_version": gx.__version__,
-            "batch_spec": {"data_asset_name": table.suite.meta.description, "run": results.run_id},
+            "batch_spec": {"data_asset_name": table.suite.meta.description},
         },
     )
     key = ValidationResultIdentifier(

@@ -3,10 +3,10 @@
 `results.json` beside `checks.parquet`; Data Docs are made from it.
 """
 
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from kampungkb.errors import ConfigurationError
 from kampungkb.settings import Settings
@@ -44,15 +44,13 @@ class Results(_Frozen):
 
     source: str
     as_of: date
-    run_id: str
-    stale: bool
+    stale: bool = False
     tables: tuple[TableResults, ...]
-    at: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
 
-def write_results(folder: Path, results: Results) -> None:
-    """Write `results.json` into the folder."""
-    (folder / FILE).write_text(results.model_dump_json(indent=1), encoding="utf-8")
+def write_results(folder: Path, results: Results, name: str = FILE) -> None:
+    """Write the results into the folder, as `results.json` where no other name is wanted."""
+    (folder / name).write_text(results.model_dump_json(indent=1), encoding="utf-8")
 
 
 def read_results(path: Path) -> Results:

@@ -47,10 +47,12 @@ def validate(run: Run, snapshot: Snapshot, *, expectations: Path = EXPECTATIONS)
         tables = [_validate_table(database, run, snapshot, table, suite, folder) for table, suite in suites.items()]
         write(database, "select * from quarantine order by all", folder / "quarantine.parquet")
         write(database, "select * from checks order by all", folder / "checks.parquet")
-        found = Results(source=source, as_of=run.as_of, run_id=run.run_id, stale=snapshot.stale, tables=tuple(tables))
+        found = Results(source=source, as_of=run.as_of, stale=snapshot.stale, tables=tuple(tables))
         write_results(folder, found)
         last_change = database.execute(sql_text(f"last_change_of_{source}")).fetchone()
         result = _counts(snapshot, folder, target).model_copy(update={"last_change": last_change and last_change[0]})
+        found = Results(source=source, as_of=run.as_of, stale=snapshot.stale, tables=tuple(tables))
+        write_results(folder, found)
         (folder / "result.json").write_text(result.model_dump_json(indent=2), encoding="utf-8")
     log.info("%s validated in %.1f s", source, monotonic() - started)
     return result
