@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from kampungkb.run import Run
 from kampungkb.settings import Settings
+from kampungkb.warehouse import embedded
 
 hypothesis_settings.register_profile("kampungkb", deadline=None, max_examples=50)
 hypothesis_settings.load_profile("kampungkb")
@@ -29,12 +30,19 @@ for _name in [name for name in os.environ if name.startswith("AIRFLOW_CONN_") or
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A KAMPUNGKB_HOME of its own, known to this process and the processes that it starts."""
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A KAMPUNGKB_HOME of its own, known to this process and the processes that it starts; no database outlives it."""
     folder = tmp_path / "home"
     folder.mkdir(mode=0o700)
     monkeypatch.setenv("KAMPUNGKB_HOME", str(folder))
-    return folder
+    yield folder
+    discard_server(folder)
+
+
+def discard_server(home: Path) -> None:
+    """Delete the embedded server of a home where it has one: as root its data stands outside the home."""
+    if (home / "postgres").is_dir():
+        embedded.discard(Settings(home=home))
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from kampungkb.scoring import score
 from kampungkb.settings import Settings
 from kampungkb.validation import validate
 from kampungkb.warehouse import embedded, publish
+from tests.conftest import discard_server
 from tests.generator import PROFILES, InsuranceApi, Scenario, make_scenario
 
 AS_OF = date(2026, 11, 24)
@@ -143,6 +144,7 @@ def make_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeWorld]:
             root = tmp_path_factory.mktemp(f"world{seed}_")
             home = root / "home"
             home.mkdir(mode=0o700)
+            stack.callback(discard_server, home)
             scenario = make_scenario(seed, families, as_of, PROFILES[profile])
             folder = scenario.write_workbooks(root / "workbooks")
             registry = registry or sa.URL.create("sqlite", database=str(root / "registry.db"))
