@@ -33,7 +33,7 @@ select
     as_of,
     source,
     dimension,
-    cast(score as double precision) as score,
+    round(score, 12) as score,
     checked,
     failed
 from dimension_score
@@ -42,7 +42,7 @@ select
     as_of,
     source,
     'overall' as dimension,
-    cast(avg(score) as double precision) as score,
+    round(avg(score), 12) as score,
     sum(checked) as checked,
     sum(failed) as failed
 from dimension_score

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from decimal import Decimal
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -34,6 +35,11 @@ class Page(BaseModel):
     descending: bool = False
 
 
+def _plain(value: Any) -> Any:
+    """PostgreSQL's numeric as a number of JSON, where it would become a text."""
+    return float(value) if isinstance(value, Decimal) else value
+
+
 @cache
 def statement(name: str) -> str:
     """The text of `include/sql/ui/<name>.sql`, without its comments."""
@@ -56,7 +62,7 @@ class Reading:
         parameters = {"region": self.reader.region, **values}
         known = set(bound.compile().params)
         rows = self.connection.execute(bound, {key: value for key, value in parameters.items() if key in known})
-        return [dict(row) for row in rows.mappings()]
+        return [{name: _plain(value) for name, value in row.items()} for row in rows.mappings()]
 
     def rows(self, name: str, **values: Any) -> list[Row]:
         """Every row of a statement."""

@@ -1,0 +1,423 @@
+"""The page of Airflow's UI, route by route, over a warehouse that the pipeline filled."""
+
+import io
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import openpyxl
+import pytest
+import sqlalchemy
+from fastapi.testclient import TestClient
+
+from kampungkb.connections import Connection
+from kampungkb.ui import queries
+from kampungkb.warehouse import embedded
+from kampungkb.warehouse.connect import engine_of
+from tests.integration.page_world import HOSTILE, Page, World, fill, only, same
+
+pytestmark = pytest.mark.integration
+
+LATEST = "as_of = (select max(as_of) from ops.load_run)"
+ACCESS = """
+users:
+  dabo: {role: village, region: "%s"}
+  singkep: {role: analyst, region: "%s"}
+  reader: {role: viewer}
+airflow_roles:
+  admin: {role: steward}
+"""
+LISTS = {
+    "/api/villages": queries.VILLAGE_COLUMNS,
+    "/api/quality/villages": queries.QUALITY_COLUMNS,
+    "/api/quality/rules": queries.RULE_COLUMNS,
+    "/api/quarantine": queries.QUARANTINE_COLUMNS,
+    "/api/loads": queries.LOAD_COLUMNS,
+}
+
+
+@pytest.fixture(scope="module")
+def world(embedded_server: embedded.ServerInfo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("page")
+    os.environ.setdefault("AIRFLOW_HOME", str(folder / "airflow"))
+    name = f"page_{uuid.uuid4().hex[:12]}"
+    embedded.ensure_database(embedded_server, name)
+    (folder / "home").mkdir(mode=0o700)
+    filled = fill(folder / "home", embedded_server.connection(name))
+    yield filled
+    filled.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def village(world: World) -> str:
+    """A village with findings in quarantine."""
+    return str(
+        world.value(
+            "select village_code from ops.quarantine where village_code <> 'unknown' "
+            "group by village_code order by count(*) desc, village_code limit 1"
+        )
+    )
+
+
+@pytest.fixture
+def page(world: World, village: str, monkeypatch: pytest.MonkeyPatch) -> Page:
+    """The application as Airflow mounts it, with an access file of its own."""
+    monkeypatch.setenv("KAMPUNGKB_HOME", str(world.home))
+    (world.home / "access.yaml").write_text(ACCESS % (village, village[:6]), encoding="utf-8")
+    from kampungkb.ui.app import create_app
+    from kampungkb.ui.session import warehouse_engine
+
+    app = create_app()
+    app.dependency_overrides[warehouse_engine] = lambda: world.engine
+    return Page(app, world)
+
+
+def paths(page: Page) -> list[str]:
+    named = {route.path for route in page.app.routes if "GET" in getattr(route, "methods", ())}
+    return sorted(path.replace("{name:path}", "index.html").replace("{code}", "2104011001") for path in named)
+
+
+def test_nothing_answers_a_visitor_without_a_session(page: Page) -> None:
+    client = TestClient(page.app)
+    found = {path: client.get(path).status_code for path in paths(page)}
+    assert len(found) >= 14
+    assert set(found.values()) == {401}
+
+
+def test_a_user_whom_the_access_file_does_not_know_sees_nothing(page: Page) -> None:
+    assert {page.status(path, "stranger", "viewer") for path in paths(page)} == {403}
+
+
+def test_a_broken_access_file_opens_nothing_and_says_what_is_wrong(page: Page) -> None:
+    (page.world.home / "access.yaml").write_text("users: {dabo: {role: village}}", encoding="utf-8")
+    with page.asked_by("admin") as client:
+        answer = client.get("/api/me")
+    assert answer.status_code == 503
+    assert "the role village needs a region" in answer.json()["detail"]
+
+
+def test_without_an_access_file_admins_are_stewards_and_viewers_analysts(page: Page) -> None:
+    (page.world.home / "access.yaml").unlink()
+    assert page.get("/api/me", "a", "admin")["role"] == "steward"
+    assert page.get("/api/me", "b", "viewer")["role"] == "analyst"
+    assert page.status("/api/me", "c", "op") == 403
+
+
+def test_a_role_opens_its_views_only(page: Page) -> None:
+    closed = ("/api/quality", "/api/quality/villages", "/api/quality/rules", "/api/quarantine", "/api/quarantine.xlsx")
+    for path in (*closed, "/api/quarantine/facets", "/api/sources", "/api/loads"):
+        assert page.status(path, "reader") == 403, path
+        assert page.status(path, "dabo") == 200, path
+
+
+def test_a_viewer_reads_the_publishable_figures_and_no_others(page: Page) -> None:
+    with page.world.engine.begin() as connection:
+        for name in ("regency_index", "district_index", "village_index"):
+            connection.execute(
+                sqlalchemy.text(f"create table if not exists open.{name} as select * from mart.{name} with no data")
+            )
+    published = page.world.rows("select regency_code, as_of, basis, ibangga from open.regency_index")
+    found = page.get("/api/overview", "reader")
+    same(
+        [only("as_of", "basis", "ibangga")(row) for row in found["areas"]],
+        [only("as_of", "basis", "ibangga")(r) for r in published],
+    )
+    assert (found["kampung_kb"], found["load"]) == ([], None)
+
+
+# Every figure equals a query on the marts.
+
+
+def test_the_overview_shows_the_regency_on_both_bases_load_by_load(page: Page) -> None:
+    found = page.get("/api/overview")
+    columns = "basis, families, ketentraman, kemandirian, kebahagiaan, ibangga, category, rentan, berkembang, tangguh"
+    same(
+        found["areas"],
+        page.world.rows(
+            f"select as_of, regency_code as code, regency as name, {columns}, stale_sources from mart.regency_index"
+        ),
+    )
+    assert len({row["as_of"] for row in found["areas"]}) == 2
+    same(found["freshness"], page.world.rows(f"select * from mart.source_freshness where {LATEST}"))
+    assert found["load"]["run_id"] == "second"
+
+
+def test_kampung_kb_and_the_other_villages_stand_beside_each_other(page: Page) -> None:
+    found = page.get("/api/overview")["kampung_kb"]
+    expected = page.world.rows(
+        f"""
+        select village.kampung_kb, family.basis, count(distinct village.village_code) as villages,
+            count(*) as families, avg(family.ibangga) as ibangga,
+            count(*) filter (where family.category = 'rentan') as rentan,
+            count(*) filter (where family.category = 'berkembang') as berkembang,
+            count(*) filter (where family.category = 'tangguh') as tangguh
+        from mart.family_index as family
+        join mart.village_index as village using (village_code, basis)
+        where village.{LATEST}
+        group by 1, 2
+        """
+    )
+    keys = only("kampung_kb", "basis", "families", "rentan", "berkembang", "tangguh")
+    same([keys(row) for row in found if row["families"]], [keys(row) for row in expected])
+    mean = {(row["kampung_kb"], row["basis"]): row["ibangga"] for row in expected}
+    for row in found:
+        assert row["ibangga"] == (pytest.approx(mean[row["kampung_kb"], row["basis"]]) if row["families"] else None)
+
+
+@pytest.mark.parametrize("basis", ["survey", "integrated"])
+def test_the_villages_are_those_of_the_mart(page: Page, basis: str) -> None:
+    found = page.all_rows("/api/villages", basis=basis)
+    changes = {row["village_code"]: row.pop("change") for row in found}
+    same(
+        found,
+        page.world.rows(
+            "select village_code, village, district, kampung_kb, families, ketentraman, kemandirian, kebahagiaan, "
+            f"ibangga, category, rentan, berkembang, tangguh from mart.village_index where {LATEST} and basis = :basis",
+            basis=basis,
+        ),
+    )
+    expected = page.world.rows(
+        "select village_code, ibangga - lag(ibangga) over (partition by village_code order by as_of) as change, as_of "
+        "from mart.village_index where basis = :basis order by as_of",
+        basis=basis,
+    )
+    assert changes == {row["village_code"]: row["change"] for row in expected}
+    assert any(changes.values())
+
+
+def test_villages_can_be_filtered_and_found(page: Page, village: str) -> None:
+    marked = page.all_rows("/api/villages", kampung_kb="yes")
+    assert marked and all(row["kampung_kb"] for row in marked)
+    assert len(marked) + len(page.all_rows("/api/villages", kampung_kb="no")) == page.get("/api/villages")["total"]
+    district = page.all_rows("/api/villages", district=village[:6])
+    assert district and all(row["village_code"].startswith(village[:6]) for row in district)
+    name = next(row["village"] for row in district if row["village_code"] == village)
+    assert village in {row["village_code"] for row in page.all_rows("/api/villages", search=name.upper())}
+    assert [row["village_code"] for row in page.all_rows("/api/villages", search=village)] == [village]
+
+
+def test_the_districts_are_those_of_the_mart(page: Page) -> None:
+    expected = page.world.rows(
+        "select district_code, district, families, ketentraman, kemandirian, kebahagiaan, ibangga, category, rentan, "
+        f"berkembang, tangguh from mart.district_index where {LATEST} and basis = 'survey'"
+    )
+    same(page.get("/api/districts", basis="survey"), expected)
+
+
+def test_a_village_is_shown_with_its_trend_and_every_indicator(page: Page, village: str) -> None:
+    found = page.get(f"/api/villages/{village}")
+    same(found["trend"], page.world.rows("select * from mart.village_index where village_code = :code", code=village))
+    keys = only("indicator", "basis", "applicable", "achieved", "share")
+    coverage = page.world.rows("select * from mart.indicator_coverage where village_code = :code", code=village)
+    same([keys(row) for row in found["indicators"]], [keys(row) for row in coverage])
+    whole = page.world.rows(
+        "select indicator, basis, sum(achieved)::float8 / nullif(sum(applicable), 0) as region_share "
+        "from mart.indicator_coverage group by 1, 2"
+    )
+    same([only("indicator", "basis", "region_share")(row) for row in found["indicators"]], whole)
+    assert all(row["unmet"] == row["applicable"] - row["achieved"] for row in found["indicators"])
+    assert page.status("/api/villages/9999999999") == 404
+
+
+def test_quality_by_village_is_the_mart_and_one_village_alone_gives_its_own_score(page: Page, village: str) -> None:
+    for source in ("family_survey", "civil_registry"):
+        found = page.all_rows("/api/quality/villages", source=source)
+        scores = [
+            {"village_code": row["village_code"], "dimension": dimension, "score": row[dimension]}
+            for row in found
+            for dimension in ("overall", *queries.QUALITY_COLUMNS[4:10])
+            if row[dimension] is not None
+        ]
+        expected = f"select village_code, dimension, score from mart.data_quality where {LATEST} and source = :source"
+        same(scores, page.world.rows(expected, source=source))
+    own = page.get("/api/quality", "dabo")["scores"]
+    expected = (
+        "select as_of, source, dimension, score, checked, failed from mart.data_quality where village_code = :code"
+    )
+    same(own, page.world.rows(expected, code=village))
+
+
+def test_rules_and_what_changed_are_those_of_the_warehouse(page: Page) -> None:
+    found = page.all_rows("/api/quality/rules")
+    same(
+        [only("source", "rule", "checked", "failed")(row) for row in found],
+        page.world.rows(
+            "select source, rule, sum(checked)::bigint as checked, sum(failed)::bigint as failed "
+            "from ops.check_result where run_id = 'second' group by 1, 2"
+        ),
+    )
+    changed = "sum(new_problems)::bigint as new_problems, sum(still_open)::bigint as still_open"
+    expected = page.world.rows(
+        f"select source, {changed}, sum(resolved)::bigint as resolved, max(compared_with) as compared_with, "
+        f"max(open_days) as oldest_days from mart.data_quality_change where {LATEST} group by source"
+    )
+    same(page.get("/api/quality")["changes"], expected)
+    totals = {key: sum(row[key] for row in expected) for key in ("new_problems", "still_open", "resolved")}
+    assert totals == {key: sum(row[key] for row in found) for key in totals}
+    assert all(totals.values())
+
+
+def test_the_quarantine_is_whole_and_its_filters_count_right(page: Page, village: str) -> None:
+    found = page.all_rows("/api/quarantine")
+    columns = "source, source_table, row_key, village_code, rule, action, column_name, reason, file, sheet, row_number"
+    keys = only(*columns.split(", "))
+    same([keys(row) for row in found], page.world.rows(f"select {columns} from ops.quarantine"))
+    assert {row["first_seen"] for row in found} == {
+        row["first_seen"].isoformat()
+        for row in page.world.rows("select first_seen from core.quarantine_history where resolved_on is null")
+    }
+    facets = page.get("/api/quarantine/facets")
+    for kind, choices in facets.items():
+        assert sum(choice["findings"] for choice in choices) == len(found)
+        first = choices[0]
+        assert page.get("/api/quarantine", **{kind: first["value"]})["total"] == first["findings"]
+    assert page.get("/api/quarantine", village=village)["total"] == page.world.value(
+        "select count(*) from ops.quarantine where village_code = :code", code=village
+    )
+
+
+def test_each_source_shows_what_it_delivered(page: Page) -> None:
+    counts = page.world.value("select counts from ops.load_run where run_id = 'second'")
+    found = {row["source"]: row for row in page.get("/api/sources")["sources"]}
+    assert found.keys() == counts.keys()
+    for source, row in found.items():
+        assert only("read", "accepted", "rejected", "nulled")(row) == counts[source]["total"]
+        assert (row["snapshot_date"], row["linked"]) == (counts[source]["snapshot"], counts[source]["linked"])
+    assert [row["run_id"] for row in page.all_rows("/api/loads")] == ["second", "first"]
+
+
+# Lists.
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_list_can_be_sorted_by_each_of_its_columns_in_both_directions(page: Page, path: str) -> None:
+    for column in LISTS[path]:
+        for descending in (False, True):
+            rows = page.get(path, sort=column, descending=descending, size=200)["rows"]
+            values = [row[column] for row in rows]
+            present = [value for value in values if value is not None]
+            assert values[: len(present)] == present, "missing values stand last"
+            if present and not isinstance(present[0], str):
+                assert present == sorted(present, reverse=descending), (path, column)
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_only_known_columns_sort_and_pages_have_bounds(page: Page, path: str) -> None:
+    for wrong in ({"sort": 'ibangga"; drop table x'}, {"page": 0}, {"size": 201}, {"sort": "row_key"}):
+        assert page.status(path, **wrong) == 422
+
+
+@pytest.mark.parametrize("text", ["' or '1' = '1", "%", "_", "\\", "'; drop table mart.village_index; --"])
+def test_a_search_is_text_and_nothing_else(page: Page, text: str) -> None:
+    expected = "select count(*) from ops.quarantine q left join core.dim_region r on q.village_code = r.code where "
+    joined = "concat_ws(' ', r.name, q.file, q.column_name, q.reason)"
+    found = page.get("/api/quarantine", search=text)["total"]
+    assert found == page.world.value(f"{expected} strpos(lower({joined}), lower(:text)) > 0", text=text)
+    assert page.get("/api/villages", search=text)["total"] == 0
+    assert page.status("/api/villages/" + text.replace("/", "")) == 404
+
+
+# A village office sees its village.
+
+
+def test_a_village_office_sees_its_village_in_every_route(page: Page, village: str) -> None:
+    other = page.world.value(
+        "select min(village_code) from mart.village_index where village_code <> :code", code=village
+    )
+    overview = page.get("/api/overview", "dabo")
+    assert {row["code"] for row in overview["areas"]} == {village}
+    assert {row["villages"] for row in overview["kampung_kb"]} == {1}
+    assert [row["village_code"] for row in page.all_rows("/api/villages", "dabo")] == [village]
+    assert page.get("/api/villages", "dabo", district=other[:6], search=other)["total"] == 0
+    assert page.get("/api/districts", "dabo") == []
+    assert page.status(f"/api/villages/{other}", "dabo") == 404
+    shares = page.get(f"/api/villages/{village}", "dabo")["indicators"]
+    assert all(row["share"] == pytest.approx(row["region_share"]) for row in shares if row["applicable"])
+    assert {row["village_code"] for row in page.all_rows("/api/quality/villages", "dabo")} == {village}
+    assert page.get("/api/quality/rules", "dabo", village=other)["total"] == 0
+    assert {row["village_code"] for row in page.all_rows("/api/quarantine", "dabo")} == {village}
+    assert page.get("/api/quarantine", "dabo", village=other)["total"] == 0
+    assert [choice["value"] for choice in page.get("/api/quarantine/facets", "dabo")["village"]] == [village]
+    with page.asked_by("dabo") as client:
+        book = openpyxl.load_workbook(io.BytesIO(client.get("/api/quarantine.xlsx").content))
+    expected = "select count(*) from ops.quarantine where village_code = :code"
+    assert book.worksheets[0].max_row - 1 == page.world.value(expected, code=village)
+
+
+def test_a_region_bounds_other_roles_too(page: Page, village: str) -> None:
+    assert {row["code"] for row in page.get("/api/overview", "singkep")["areas"]} == {village[:6]}
+    found = page.all_rows("/api/villages", "singkep")
+    assert {row["village_code"][:6] for row in found} == {village[:6]}
+
+
+# What comes from files is text.
+
+
+def test_a_hostile_file_name_is_text_in_answers_and_in_the_workbook(page: Page) -> None:
+    found = page.get("/api/quarantine", search="<img src=x", size=200)
+    assert found["total"] > 0
+    assert all(row["file"].endswith(HOSTILE) for row in found["rows"])
+    with page.asked_by("admin") as client:
+        answer = client.get("/api/quarantine.xlsx", params={"search": "<img src=x"})
+    assert answer.headers["content-disposition"] == 'attachment; filename="quarantine.xlsx"'
+    book = openpyxl.load_workbook(io.BytesIO(answer.content))
+    rows = list(book.worksheets[0].iter_rows(min_row=2))
+    assert len(rows) == found["total"]
+    assert not [cell for row in rows for cell in row if cell.data_type == "f"]
+    places = [row[1] for row in rows]
+    assert all(cell.value.endswith(HOSTILE) for cell in places)
+    assert all(cell.quotePrefix for cell in places if cell.value.startswith("="))
+
+
+def test_the_workbook_says_where_what_and_what_to_do_in_both_languages(page: Page) -> None:
+    headings = {}
+    for language in ("id", "en"):
+        with page.asked_by("admin") as client:
+            answer = client.get("/api/quarantine.xlsx", params={"rule": "F03", "language": language})
+        sheet = openpyxl.load_workbook(io.BytesIO(answer.content)).worksheets[0]
+        headings[language] = [cell.value for cell in sheet[1]]
+        assert sheet.max_row - 1 == page.world.value("select count(*) from ops.quarantine where rule = 'F03'") > 0
+        fixes = {row[8].value for row in sheet.iter_rows(min_row=2)}
+        assert fixes == {page.get("/api/words")["rules"]["F03"]["fix"][language]}
+        assert (sheet.freeze_panes, sheet.print_title_rows) == ("A2", "$1:$1")
+    assert headings["id"][1] == "berkas" and headings["en"][1] == "file"
+
+
+def test_only_the_files_of_the_page_are_served_and_they_load_from_nowhere_else(page: Page) -> None:
+    with page.asked_by("admin") as client:
+        for name in ("../app.py", "..%2Fapp.py", "js/../../app.py", "/etc/passwd", ""):
+            assert client.get(f"/assets/{name}").status_code == 404, name
+        start = client.get("/")
+        policy = start.headers["content-security-policy"]
+        assert "default-src 'none'" in policy and "unsafe" not in policy
+        served = re.findall(r'(?:href|src)="(assets/[^"]+)"', start.text)
+        assert served and all(client.get(f"/{name}").status_code == 200 for name in served)
+    from kampungkb.ui.app import ASSETS
+
+    for path in ASSETS.values():
+        outside = re.findall(r"https?://[^\s\"']+", path.read_text(encoding="utf-8"))
+        assert set(outside) <= {"http://www.w3.org/2000/svg"}, path
+
+
+def test_personal_data_has_no_way_into_an_answer(page: Page) -> None:
+    statements = Path(queries.__file__).parents[3] / "include" / "sql" / "ui"
+    assert not [path.name for path in statements.glob("*.sql") if re.search(r"\b(vault|service)\.", path.read_text())]
+
+
+def test_an_empty_warehouse_is_said_in_one_sentence(page: Page, warehouse_connection: Connection) -> None:
+    from kampungkb.ui.session import warehouse_engine
+
+    engine = engine_of(warehouse_connection)
+    page.app.dependency_overrides[warehouse_engine] = lambda: engine
+    with page.asked_by("admin") as client:
+        answers = [client.get(path) for path in ("/api/overview", "/api/villages", "/api/quality", "/api/sources")]
+    engine.dispose()
+    assert {answer.status_code for answer in answers} == {503}
+    assert all("nothing to show yet" in answer.json()["detail"] for answer in answers)
+
+
+def test_answers_stay_out_of_caches(page: Page) -> None:
+    with page.asked_by("admin") as client:
+        assert client.get("/api/quarantine").headers["cache-control"] == "private, no-store"
