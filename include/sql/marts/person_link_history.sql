@@ -84,4 +84,5 @@ left join vault.person_link_history as published
         and change.event = published.event
         and change.person_key is not distinct from published.person_key
         and change.old_person_key is not distinct from published.old_person_key
+        and change.match_rule is not distinct from published.match_rule
 where change.event is not null

@@ -76,7 +76,8 @@ with standing as (
         coalesce(link.person_key, history.person_key) as person_key,
         history.as_of,
         history.run_id,
-        count(link.person_key) as records
+        count(link.person_key) as records,
+        bool_or(link.person_key = history.person_key) as stayed
     from vault.person_link_history as history
     left join vault.person_link as link
         on history.source = link.source and history.source_key = link.source_key
@@ -92,7 +93,7 @@ select distinct on (old_person_key)
     as_of as since,
     run_id
 from standing
-order by old_person_key asc, as_of desc, records desc, person_key asc
+order by old_person_key asc, as_of desc, records desc, stayed desc nulls last, person_key asc
 """,
     "ops.match_review_count": """
 create view ops.match_review_count as
