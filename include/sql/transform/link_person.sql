@@ -28,6 +28,7 @@ select
     label_key.person_key,
     coalesce(record_match.match_rule, 'single') as match_rule,
     record_match.match_probability,
+    cast(null as varchar) as model_version,
     case
         when previous.person_key = label_key.person_key then previous.linked_since
         else cast($as_of as date) -- noqa: RF02

@@ -14,10 +14,16 @@ from kampungkb.errors import ReconciliationError
 from kampungkb.linkage.accuracy import check_accuracy
 from kampungkb.linkage.clusters import label_records
 from kampungkb.linkage.crosswalk import assign_keys, latest_before, read_previous, write_crosswalk
+from kampungkb.linkage.decisions import decisions_for
+from kampungkb.linkage.review import create_decisions, write_duplicates, write_review
 from kampungkb.linkage.rules import find_groups
 from kampungkb.refs import Linked, Validated
 from kampungkb.run import Run
 from kampungkb.settings import EXPECTATIONS
+
+_NO_CANDIDATES = """
+create table if not exists candidate_pair (left_id bigint, right_id bigint, match_weight double, probability double)
+"""
 
 log = logging.getLogger(__name__)
 
@@ -32,15 +38,20 @@ def link(run: Run, validated: Sequence[Validated], *, expectations: Path = EXPEC
     :func:`~kampungkb.linkage.accuracy.check_accuracy`.
     """
     started = time.monotonic()
+    decisions = decisions_for(run)
     target = lake.persons(run.settings, run.as_of)
     with connect(run) as connection, lake.replacing(target) as folder:
         attach(connection, validated, "keluarga", *SOURCE_OF_PERSONS)
         connection.execute(f"create temp table person_record as {sql_text('link_records')}")
+        create_decisions(connection, decisions)
         find_groups(connection)
         rounds = label_records(connection)
         read_previous(connection, latest_before(run.settings, run.as_of))
         assign_keys(connection, run.as_of)
         write_crosswalk(connection, run.as_of, folder)
+        connection.execute(_NO_CANDIDATES)
+        write_review(connection, folder, review=1.0, accept=1.0, model_version="")
+        write_duplicates(connection, run.as_of, folder)
         check_accuracy(connection, run, folder, expectations=expectations)
         linked = _reference(connection, run, validated)
     log.info(

@@ -1,4 +1,8 @@
-"""The history of quarantine: every load, whatever the order in which dates are loaded, takes its place in it."""
+"""What grows from load to load: the history of quarantine, the history of the crosswalk, the pairs for review.
+
+Every load, whatever the order in which dates are loaded, takes its place in the history of quarantine. The other two
+follow `vault.person_link`, which only a load of the greatest `as_of` changes.
+"""
 
 from datetime import date
 
@@ -9,6 +13,8 @@ from kampungkb.warehouse.models import Base
 from kampungkb.warehouse.staging import Staging
 
 HISTORY = "core.quarantine_history"
+LINK_HISTORY = "vault.person_link_history"
+MATCH_PAIR = "vault.match_pair"
 
 
 def place_in_history(connection: Connection, staged: Staging, as_of: date) -> int:
@@ -22,3 +28,18 @@ def place_in_history(connection: Connection, staged: Staging, as_of: date) -> in
     staged.compute_within(connection, history.name, as_of)
     touched = or_(history.c.resolved_on.is_(None), history.c.resolved_on >= as_of)
     return apply(connection, history, staged.tables[history.name], touched)
+
+
+def place_linkage(connection: Connection, staged: Staging, as_of: date) -> dict[str, int]:
+    """Bring the history of the crosswalk and the pairs for review up to a staged load; returns rows changed by table.
+
+    For a load of the greatest `as_of` only, within the transaction of its publication. What changed is judged against
+    the history before `as_of`, so the same date again replaces its own changes (and touches none that stay the same).
+    """
+    tables = Base.metadata.tables
+    for name in (LINK_HISTORY, MATCH_PAIR):
+        staged.compute_within(connection, tables[name].name, as_of)
+    return {
+        LINK_HISTORY: apply(connection, tables[LINK_HISTORY], staged.tables["person_link_history"], {"as_of": as_of}),
+        MATCH_PAIR: apply(connection, tables[MATCH_PAIR], staged.tables["match_pair"]),
+    }

@@ -1,7 +1,8 @@
 """Publication: stage, audit, then apply the differences in one transaction. Readers see the old state or the new one.
 
 Tables keyed by `as_of` keep their history, and so does `core.quarantine_history`, in which every load has its place;
-all others show the greatest `as_of` ever published, so a backfill leaves them alone.
+all others show the greatest `as_of` ever published, so a backfill leaves them alone. The history of the crosswalk is
+one of them: it tells how what they show came about.
 """
 
 import logging
@@ -25,7 +26,7 @@ from kampungkb.warehouse import reference
 from kampungkb.warehouse.audit import audit
 from kampungkb.warehouse.connect import reason, warehouse
 from kampungkb.warehouse.differences import apply
-from kampungkb.warehouse.history import HISTORY, place_in_history
+from kampungkb.warehouse.history import HISTORY, place_in_history, place_linkage
 from kampungkb.warehouse.locks import PUBLISH, wait_for
 from kampungkb.warehouse.migrate import migrate
 from kampungkb.warehouse.models import Base, LoadRun
@@ -36,12 +37,14 @@ log = logging.getLogger(__name__)
 COMPUTED = (
     *("dim_region", "kampung_kb", "village", "region_measure"),
     *("village_index", "district_index", "regency_index", "indicator_coverage", "data_quality", "reconciliation"),
+    "duplicate_count",
 )
 BY_AS_OF = ("mart.village_index", "mart.district_index", "mart.regency_index", "mart.data_quality")
 BY_RUN = ("ops.check_result",)
 LATEST = (
     *("core.dim_region", "core.kampung_kb", "core.dim_indicator", "core.family_score"),
     *("mart.indicator_coverage", "ops.quarantine", "vault.person_link", "vault.family_link"),
+    *("vault.duplicate_record", "mart.duplicate_count"),
 )
 
 
@@ -123,6 +126,8 @@ def _stage(
             staged.load_parquet("dim_indicator", [indicators]),
             staged.load_parquet("person_link", [linked.path / "person_link.parquet"]),
             staged.load_parquet("family_link", [linked.path / "family_link.parquet"]),
+            staged.load_parquet("reviewed_pair", [linked.path / "match_review.parquet"]),
+            staged.load_parquet("duplicate_record", [linked.path / "duplicate_record.parquet"]),
             staged.load_parquet("check_result", [folder / "checks.parquet" for folder in checked]),
             staged.load_parquet("quarantine", [source.path / "quarantine.parquet" for source in validated]),
         )
@@ -182,6 +187,7 @@ def _apply(engine: Engine, staged: Staging, run: Run, record: dict[str, Any]) ->
         wait_for(connection, PUBLISH)
         newest = connection.execute(select(func.max(LoadRun.as_of))).scalar_one()
         latest = newest is None or run.as_of >= newest
+        linkage = place_linkage(connection, staged, run.as_of) if latest else {}
         scopes: dict[str, dict[str, Any] | None] = {
             **{name: {"as_of": run.as_of} for name in BY_AS_OF},
             **{name: {"run_id": run.run_id} for name in BY_RUN},
@@ -191,7 +197,7 @@ def _apply(engine: Engine, staged: Staging, run: Run, record: dict[str, Any]) ->
             name: apply(connection, tables[name], staged.tables[tables[name].name], scope)
             for name, scope in scopes.items()
         }
-        changed[HISTORY] = place_in_history(connection, staged, run.as_of)
+        changed |= {HISTORY: place_in_history(connection, staged, run.as_of), **linkage}
         _record(connection, run.run_id, record)
     return Published(as_of=run.as_of, latest=latest, changed=changed)
 
