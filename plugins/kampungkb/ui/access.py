@@ -67,11 +67,6 @@ class Reader(_Frozen):
         """What this reader may open."""
         return VIEWS[self.role]
 
-    @property
-    def figures(self) -> str:
-        """The schema of the aggregates: `open` (small counts suppressed) for viewers, `mart` for the others."""
-        return "open" if self.role == "viewer" else "mart"
-
     def require(self, view: View) -> None:
         """Raise :class:`NotAllowed` where the role does not open the view."""
         if view not in self.views:

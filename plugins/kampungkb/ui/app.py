@@ -3,19 +3,37 @@
 Every route, the page itself included, asks for Airflow's session and its permission to read the load's DAG.
 """
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.middleware.base import RequestResponseEndpoint
 
-from kampungkb.errors import KampungkbError
-from kampungkb.ui import queries
-from kampungkb.ui.access import NotAllowed, View
+from kampungkb.errors import DecisionError, KampungkbError
+from kampungkb.ui import queries, review
+from kampungkb.ui.access import NotAllowed
+from kampungkb.ui.asking import (
+    Basis,
+    Code,
+    Decision,
+    Filters,
+    LoadPage,
+    QualityPage,
+    QuarantinePage,
+    ReviewKey,
+    ReviewPage,
+    RulePage,
+    Search,
+    Source,
+    Undo,
+    VillagePage,
+    found_or_404,
+    opening,
+    same_origin,
+)
 from kampungkb.ui.downloads import MEDIA_TYPE, quarantine_workbook
-from kampungkb.ui.reading import Page, Row, reading
+from kampungkb.ui.reading import Row, reading
 from kampungkb.ui.session import EngineDep, ReaderDep, may_read_dag
 from kampungkb.ui.words import words
 
@@ -29,43 +47,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
 }
 
-Basis = Literal["survey", "integrated"]
-Search = Annotated[str, Query(max_length=100, pattern=r"^[^\x00]*$")]
-Code = Annotated[str, Query(max_length=10, pattern=r"^(\d{2,10}|unknown)?$")]
-Source = Literal["", "family_survey", "civil_registry", "health_insurance"]
-
 router = APIRouter(dependencies=[Depends(may_read_dag)])
-
-
-def opening(view: View) -> Any:
-    """A dependency that refuses readers whose role does not open the view."""
-
-    def check(reader: ReaderDep) -> None:
-        reader.require(view)
-
-    return Depends(check)
-
-
-def paging(columns: tuple[str, ...], first: str, descending: bool) -> Callable[..., Page]:
-    """A dependency that reads page, size and order of a list that can be sorted by `columns`."""
-    known = Literal[columns]  # type: ignore[valid-type]
-
-    def read(
-        page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
-        size: Annotated[int, Query(ge=1, le=200)] = 25,
-        sort: known = first,
-        descending: bool = descending,
-    ) -> Page:
-        return Page(number=page, size=size, sort=sort, descending=descending)
-
-    return read
-
-
-VillagePage = Annotated[Page, Depends(paging(queries.VILLAGE_COLUMNS, "ibangga", False))]
-QualityPage = Annotated[Page, Depends(paging(queries.QUALITY_COLUMNS, "overall", False))]
-RulePage = Annotated[Page, Depends(paging(queries.RULE_COLUMNS, "failed", True))]
-QuarantinePage = Annotated[Page, Depends(paging(queries.QUARANTINE_COLUMNS, "first_seen", True))]
-LoadPage = Annotated[Page, Depends(paging(queries.LOAD_COLUMNS, "as_of", True))]
 
 
 @router.get("/", include_in_schema=False)
@@ -134,9 +116,7 @@ def village(reader: ReaderDep, engine: EngineDep, code: str) -> Row:
     """One village; 404 where there is none that the reader may see."""
     with reading(engine, reader) as view:
         found = queries.village(view, code) if code.isascii() and code.isdigit() else None
-    if found is None:
-        raise HTTPException(404, "There is no such village in your region.")
-    return found
+    return found_or_404(found, "There is no such village in your region.")
 
 
 @router.get("/api/quality", dependencies=[opening("quality")])
@@ -160,20 +140,6 @@ def quality_rules(reader: ReaderDep, engine: EngineDep, page: RulePage, source: 
     """A page of the rules."""
     with reading(engine, reader) as view:
         return queries.quality_rules(view, page, source=source, village=village)
-
-
-class Filters:
-    """The filters of the quarantine, read from the query string."""
-
-    def __init__(
-        self,
-        source: Source = "",
-        village: Code = "",
-        rule: Annotated[str, Query(pattern=r"^([A-Z]\d{2})?$")] = "",
-        action: Literal["", "row", "value", "file"] = "",
-        search: Search = "",
-    ) -> None:
-        self.values = {"source": source, "village": village, "rule": rule, "action": action, "search": search}
 
 
 @router.get("/api/quarantine", dependencies=[opening("quarantine")])
@@ -225,6 +191,36 @@ def loads(reader: ReaderDep, engine: EngineDep, page: LoadPage) -> Row:
         return queries.loads(view, page)
 
 
+@router.get("/api/review", dependencies=[opening("review")])
+def review_pairs(
+    reader: ReaderDep, engine: EngineDep, page: ReviewPage, state: review.State = "open", source: Source = ""
+) -> Row:
+    """A page of the pairs for review."""
+    with reading(engine, reader, personal=True) as view:
+        return review.pairs(view, page, state=state, source=source)
+
+
+@router.get("/api/review/{key}", dependencies=[opening("review")])
+def review_pair(reader: ReaderDep, engine: EngineDep, key: ReviewKey) -> Row:
+    """One pair side by side; 404 where there is none that the reader may see."""
+    with reading(engine, reader, personal=True) as view:
+        return found_or_404(review.pair(view, key), "There is no such pair in your region.")
+
+
+@router.post("/api/review/{key}/decision", dependencies=[opening("review"), Depends(same_origin)])
+def review_decide(reader: ReaderDep, engine: EngineDep, key: ReviewKey, decision: Decision) -> Row:
+    """Decide a pair in the reader's name."""
+    number = review.decide_pair(engine, reader, key, decision.decision, decision.reason)
+    return {"decision_id": found_or_404(number, "There is no such pair in your region.")}
+
+
+@router.post("/api/review/{key}/undo", dependencies=[opening("review"), Depends(same_origin)])
+def review_undo(reader: ReaderDep, engine: EngineDep, key: ReviewKey, undo: Undo) -> Row:
+    """Take the decision on a pair back."""
+    number = review.undo_decision(engine, reader, key, undo.reason)
+    return {"decision_id": found_or_404(number, "There is no such pair in your region.")}
+
+
 def create_app() -> FastAPI:
     """The application, without the interactive documentation of FastAPI (it loads scripts from elsewhere)."""
     app = FastAPI(title="Kampung KB", docs_url=None, redoc_url=None, openapi_url=None)
@@ -241,6 +237,7 @@ def create_app() -> FastAPI:
 
     @app.exception_handler(KampungkbError)
     def expected(request: Request, fault: KampungkbError) -> JSONResponse:
-        return JSONResponse({"detail": str(fault)}, status_code=403 if isinstance(fault, NotAllowed) else 503)
+        refused = {NotAllowed: 403, DecisionError: 409}
+        return JSONResponse({"detail": str(fault)}, status_code=refused.get(type(fault), 503))
 
     return app

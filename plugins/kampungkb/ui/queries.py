@@ -62,16 +62,14 @@ def village(reading: Reading, code: str) -> Row | None:
     trend = reading.rows("village_index", village_code=code, loads=TREND_LOADS)
     if not trend:
         return None
-    present = {part: name for part, (mart, name) in VILLAGE_PARTS.items() if _holds(reading, mart)}
+    if reading.reader.role == "viewer":
+        return {"trend": trend, "indicators": []}
+    present = {part: name for part, (mart, name) in VILLAGE_PARTS.items() if reading.has(mart)}
     return {
         "trend": trend,
-        "indicators": reading.rows("village_indicator", village_code=code) if reading.reader.role != "viewer" else [],
+        "indicators": reading.rows("village_indicator", village_code=code),
         **{part: reading.rows(name, village_code=code) for part, name in present.items()},
     }
-
-
-def _holds(reading: Reading, mart: str) -> bool:
-    return reading.has(mart.replace("mart.", f"{reading.reader.figures}."))
 
 
 def quality(reading: Reading) -> Row:

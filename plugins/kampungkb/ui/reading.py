@@ -18,6 +18,16 @@ from kampungkb.warehouse.connect import reason
 Row: TypeAlias = dict[str, Any]
 STATEMENTS = INCLUDE / "sql" / "ui"
 SECONDS = 20
+# A village office is bounded by the region in every statement; the warehouse's row security is for its own logins.
+_ROLES = {"steward": "kkb_steward", "analyst": "kkb_analyst", "village": "kkb_analyst", "viewer": "kkb_viewer"}
+_ROLE = """
+select rolname
+from pg_roles
+where rolname = :role and case
+    when current_setting('server_version_num')::integer >= 160000 then pg_has_role(current_user, oid, 'SET')
+    else pg_has_role(current_user, oid, 'MEMBER')
+end
+"""
 _UNKNOWN_TABLE = ("42P01", "3F000")
 
 
@@ -35,6 +45,11 @@ class Page(BaseModel):
     descending: bool = False
 
 
+def _purpose(reader: Reader) -> dict[str, str]:
+    """What the record of reads says: the page, and the Airflow user behind it."""
+    return {"purpose": f"page Kampung KB, user {reader.name}"}
+
+
 def _plain(value: Any) -> Any:
     """PostgreSQL's numeric as a number of JSON, where it would become a text."""
     return float(value) if isinstance(value, Decimal) else value
@@ -48,14 +63,14 @@ def statement(name: str) -> str:
 
 
 class Reading:
-    """The warehouse as one reader sees it: `region` bounds every statement, viewers get the schema `open`."""
+    """The warehouse as one reader sees it: `region` bounds every statement, viewers have statements on `open`."""
 
     def __init__(self, connection: Connection, reader: Reader) -> None:
         self.connection = connection
         self.reader = reader
 
     def _text(self, name: str) -> str:
-        return statement(name).replace("mart.", f"{self.reader.figures}.")
+        return statement(f"open_{name}" if self.reader.role == "viewer" else name)
 
     def _run(self, query: str, values: Mapping[str, Any]) -> list[Row]:
         bound = text(query)
@@ -93,12 +108,19 @@ class Reading:
 
 
 @contextmanager
-def reading(engine: Engine, reader: Reader) -> Iterator[Reading]:
-    """One view of the warehouse, whatever is published meanwhile; raises :class:`WarehouseError` in one sentence."""
-    options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+def reading(engine: Engine, reader: Reader, *, personal: bool = False) -> Iterator[Reading]:
+    """One view of the warehouse, whatever is published meanwhile; raises :class:`WarehouseError` in one sentence.
+
+    Where the warehouse has its group roles (`kkb_…`) and we may take them, the reader's is taken. `personal` is for
+    reading the vault: such a read may be recorded by the warehouse, so the transaction is not read-only.
+    """
+    options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": not personal}
     try:
         with engine.connect().execution_options(**options) as connection, connection.begin():
             connection.execute(text(f"set local statement_timeout = '{SECONDS}s'"))
+            connection.execute(text("select set_config('kampungkb.purpose', :purpose, true)"), _purpose(reader))
+            if role := connection.execute(text(_ROLE), {"role": _ROLES[reader.role]}).scalar():
+                connection.execute(text(f'set local role "{role}"'))
             yield Reading(connection, reader)
     except SQLAlchemyError as fault:
         if getattr(getattr(fault, "orig", None), "sqlstate", None) in _UNKNOWN_TABLE:

@@ -9,9 +9,10 @@ import { overview } from "./views/overview.js";
 import { village, villages } from "./views/villages.js";
 import { quality } from "./views/quality.js";
 import { quarantine } from "./views/quarantine.js";
+import { review } from "./views/review.js";
 import { sources } from "./views/sources.js";
 
-const VIEWS = { overview, villages, quality, quarantine, sources };
+const VIEWS = { overview, villages, quality, quarantine, sources, review };
 const main = document.getElementById("main");
 let reader = { views: [] };
 let leaving;
