@@ -1,5 +1,6 @@
 """Person keys last from night to night, while records appear, vanish, return, merge and split."""
 
+import hashlib
 import random
 from collections import defaultdict
 from datetime import date, timedelta
@@ -21,7 +22,8 @@ A, B, C, D = "a", "b", "c", "d"
 
 
 class Nights:
-    """Loads one night after the other; sharing a birth date or a name makes two records one person."""
+    """Loads one night after the other; sharing a birth date or a name makes two records one person, and nothing else:
+    different dates and names have nothing in common."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -43,8 +45,9 @@ class Nights:
 
     @staticmethod
     def _card(name: str, day: int, text: int) -> dict[str, Any]:
-        born = date(1990, 1, 1) + timedelta(days=day)
-        return {"noKartu": name, "nik": "1" * 16, "tglLahir": born, "nama": f"NAMA {text}"}
+        born = date(1930, 1, 1) + timedelta(days=401 * day)
+        unlike = hashlib.md5(str(text).encode()).hexdigest().translate(str.maketrans("0123456789", "GHIJKLMNOP"))
+        return {"noKartu": name, "nik": "1" * 16, "tglLahir": born, "nama": unlike.upper()}
 
 
 @pytest.fixture

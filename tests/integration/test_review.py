@@ -19,7 +19,8 @@ from kampungkb.engine.accepted import SOURCE_OF_PERSONS, attach
 from kampungkb.engine.duckdb import connect, sql_text
 from kampungkb.errors import DecisionError, WarehouseError
 from kampungkb.linkage.decisions import Decision, Pair, Record, decide, decisions_for, in_force, undo
-from kampungkb.linkage.review import LevelLabel, create_decisions, write_review
+from kampungkb.linkage.model import Model, Parameters, parse_definition
+from kampungkb.linkage.review import create_decisions, write_review
 from kampungkb.refs import Linked
 from kampungkb.run import Run
 from kampungkb.settings import Settings
@@ -32,10 +33,27 @@ NIK, OTHER = "2104010101900001", "2104014101900002"
 FAMILY = "210401100100000001"
 SITI, TWIN, REGISTERED = f"{FAMILY}-1", f"{FAMILY}-2", NIK
 SURVEY, REGISTRY = "family_survey", "civil_registry"
-LABELS = [
-    LevelLabel("name", 2, "nama", "name", "sama", "same"),
-    LevelLabel("name", 0, "nama", "name", "berbeda", "different"),
-]
+COMPARISONS = """
+comparisons:
+  - name: name
+    label: {id: nama, en: name}
+    levels:
+      - {id: missing, when: "name_l is null", missing: true, label: {id: kosong, en: missing}}
+      - {id: same, when: "name_l = name_r", label: {id: sama, en: same}}
+      - {id: different, when: else, label: {id: berbeda, en: different}}
+  - name: sex
+    label: {id: jenis kelamin, en: sex}
+    levels:
+      - {id: same, when: "sex_l = sex_r", label: {id: sama, en: same}}
+      - {id: different, when: else, label: {id: berbeda, en: different}}
+blocking: [{key: nik}]
+decision: {review: 0.2, accept: 0.9}
+training: {rules: ["true"], certain: ["true"], certain_share: 0.8}
+"""
+MODEL = Model(
+    definition=parse_definition(COMPARISONS, "model.yaml"),
+    parameters=Parameters(compared="", records=4, prior=0.1, levels={}),
+)
 TABLES: dict[str, list[dict[str, Any]]] = {
     "keluarga": [{"KODE_KELUARGA": FAMILY, "NO_KK": "2104010000000001"}],
     "anggota": [
@@ -43,7 +61,7 @@ TABLES: dict[str, list[dict[str, Any]]] = {
         for n, name in ((1, "Siti Aminah"), (2, "Siti Aminih"), (3, "Aisyah"))
     ],
     "biodata_wni": [
-        {"nik": NIK, "nama_lgkp": "SITI AMINAH", "jenis_klmin": 2, "tgl_lhr": date(1990, 1, 1), "no_kk": "2" * 16}
+        {"nik": NIK, "nama_lgkp": "SITI AMINAH", "jenis_klmin": 2, "tgl_lhr": date(1971, 12, 30), "no_kk": "2" * 16}
     ],
 }
 
@@ -79,12 +97,12 @@ class Candidates:
         )
         for one, other, probability in pairs:
             self.connection.execute(
-                "insert into candidate_pair select min(record_id), max(record_id), 3.0, ?, 2, 12.5, 1, -2.0 "
+                "insert into candidate_pair select min(record_id), max(record_id), 3.0, ?, 1, 12.5, 0, -2.0 "
                 "from person_record where source_key in (?, ?)",
                 [probability, one, other],
             )
         create_decisions(self.connection, decisions)
-        write_review(self.connection, linked.path, review=0.2, accept=0.9, model_version="m1", labels=LABELS)
+        write_review(self.connection, MODEL, linked.path)
 
 
 @pytest.fixture
@@ -119,15 +137,15 @@ def test_a_pair_between_the_thresholds_is_listed_with_both_records_and_the_compa
     )
     assert row[:15] == (
         *(REGISTRY, NIK, "SITI AMINAH", "2" * 16, SURVEY, SITI, "Siti Aminah", 2, FAMILY, "2104010000000001", "Aisyah"),
-        *(0.6, "m1", "open", "between_thresholds"),
+        *(0.6, MODEL.version, "open", "between_thresholds"),
     )
     assert row[15] == FIRST + timedelta(days=1)
     name, sex = row[16]
     assert name == {
-        **{"comparison": "name", "level": 2, "weight": 12.5},
+        **{"comparison": "name", "level": 1, "weight": 12.5},
         **{"title": {"id": "nama", "en": "name"}, "label": {"id": "sama", "en": "same"}},
     }
-    assert (sex["comparison"], sex["level"], sex["weight"]) == ("sex", 1, -2.0)
+    assert (sex["comparison"], sex["level"], sex["weight"]) == ("sex", 0, -2.0)
 
 
 def test_only_pairs_that_leave_a_doubt_are_listed(candidates: Candidates) -> None:
@@ -276,5 +294,5 @@ def test_an_export_keeps_identity_numbers_as_text_for_its_owner_alone(
     heads, values = openpyxl.load_workbook(file).active.iter_rows(values_only=True)
     row = dict(zip(heads, values, strict=True))
     assert (row["left_nik"], row["right_key"], row["probability"]) == (NIK, SITI, "0.6")
-    assert row["comparison"].startswith("name: sama (+12.5); sex: 1 (-2.0)")
+    assert row["comparison"].startswith("name: sama (+12.5); sex: berbeda (-2.0)")
     assert "cannot be written" in steward("export", str(tmp_path / "missing" / "pairs.xlsx")).stderr

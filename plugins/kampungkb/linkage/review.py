@@ -5,8 +5,7 @@ the crosswalk: `match_review.parquet`, `duplicate_record.parquet`, `decisions.pa
 stay in the lake and the vault.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -15,13 +14,16 @@ from duckdb import DuckDBPyConnection
 
 from kampungkb.engine.duckdb import sql_text
 from kampungkb.linkage.decisions import Decision
+from kampungkb.linkage.model import Definition, Model
+from kampungkb.reporting.messages import message
 
 MATCH_REVIEW = "match_review.parquet"
 DUPLICATES = "duplicate_record.parquet"
 DECISIONS = "decisions.parquet"
 
 _COLUMNS = ("left_source", "left_key", "right_source", "right_key", "decision")
-_EMPTY_COMPARED = "select null::bigint as left_id, null::bigint as right_id, null::varchar as comparison where false"
+HOUSEHOLD = "household"
+"""The comparison that the decision adds: other members of the two families are linked already."""
 
 
 _LEVEL_LABEL = """
@@ -53,20 +55,9 @@ select
     )) as varchar) as comparison
 from level
 left join level_label as label using (comparison, level)
+where comparison <> 'household' or level > 0
 group by left_id, right_id
 """
-
-
-@dataclass(frozen=True)
-class LevelLabel:
-    """What a level of a comparison means, in Indonesian and English, and what is compared (`title`)."""
-
-    comparison: str
-    level: int
-    title_id: str
-    title_en: str
-    id: str
-    en: str
 
 
 def create_decisions(connection: DuckDBPyConnection, decisions: Sequence[Decision]) -> None:
@@ -96,24 +87,16 @@ def _transposed(decisions: Sequence[Decision]) -> list[list[str]]:
     return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in _COLUMNS]
 
 
-def write_review(
-    connection: DuckDBPyConnection,
-    folder: Path,
-    *,
-    review: float,
-    accept: float,
-    model_version: str,
-    labels: Iterable[LevelLabel] = (),
-) -> int:
-    """From `candidate_pair`, `record_label` and the decisions write the pairs for review; return their number.
+def write_review(connection: DuckDBPyConnection, model: Model, folder: Path) -> int:
+    """From `candidate_pair`, `record_label` and the decisions write the pairs for review; return how many are doubtful.
 
     `candidate_pair` is `left_id, right_id, match_weight, probability` and, for each comparison,
-    `level_<comparison>` and `weight_<comparison>` (log2 of the Bayes factor). `review` and `accept` are the
-    probabilities from which a pair is doubtful and certain; `labels` explain the levels.
+    `level_<comparison>` and `weight_<comparison>` (log2 of the Bayes factor).
     """
+    decision = model.definition.decision
     _create_facts(connection)
-    _create_compared(connection, review, labels)
-    parameters = {"review": review, "accept": accept, "model_version": model_version}
+    _create_compared(connection, model.definition)
+    parameters = {"review": decision.review, "accept": decision.accept, "model_version": model.version}
     connection.execute(f"create temp table match_review as {sql_text('link_review')}", parameters)
     _write(connection, "from match_review", folder / MATCH_REVIEW)
     _write(connection, "from decision_in_force order by decision_id", folder / DECISIONS)
@@ -134,23 +117,30 @@ def _create_facts(connection: DuckDBPyConnection) -> None:
     connection.execute(f"create or replace temp view record_fact as {sql_text('link_record_fact')}")
 
 
-def _create_compared(connection: DuckDBPyConnection, review: float, labels: Iterable[LevelLabel]) -> None:
+def _create_compared(connection: DuckDBPyConnection, definition: Definition) -> None:
     """Make `compared` (`left_id, right_id, comparison`): the comparison of every pair worth explaining, as JSON."""
     connection.execute(_LEVEL_LABEL)
-    rows = [list(astuple(label)) for label in labels]
-    if rows:
-        connection.executemany("insert into level_label values (?, ?, ?, ?, ?, ?)", rows)
+    connection.executemany("insert into level_label values (?, ?, ?, ?, ?, ?)", _labels(definition))
     columns = [str(name) for name, *_ in connection.execute("describe candidate_pair").fetchall()]
     comparisons = [name.removeprefix("level_") for name in columns if name.startswith("level_")]
-    if not comparisons:
-        connection.execute(f"create temp table compared as {_EMPTY_COMPARED}")
-        return
-    each = " union all ".join(
+    levels = " union all ".join(
         f"select left_id, right_id, {position} as position, '{name}' as comparison, "
         f'"level_{name}" as level, "weight_{name}" as weight from explained'
         for position, name in enumerate(comparisons, start=1)
     )
-    connection.execute(_COMPARED.format(levels=each), {"review": review})
+    connection.execute(_COMPARED.format(levels=levels), {"review": definition.decision.review})
+
+
+def _labels(definition: Definition) -> list[tuple[str, int, str, str, str, str]]:
+    """Comparison, level number, what is compared and what the level means, in Indonesian and English each."""
+    title, linked = message("review_household"), message("review_household_linked")
+    labels = {(HOUSEHOLD, 1): (HOUSEHOLD, 1, title.id, title.en, linked.id, linked.en)}
+    for each in definition.comparisons:
+        for level in each.levels:
+            [number] = each.numbers((level.id,))
+            row = (each.name, number, each.label.id, each.label.en, level.label.id, level.label.en)
+            labels.setdefault((each.name, number), row)
+    return list(labels.values())
 
 
 def _write(connection: DuckDBPyConnection, query: str, path: Path) -> None:
