@@ -85,6 +85,11 @@ export function percent(share, decimals = 1) {
   }).format(share);
 }
 
+/** A probability, with more digits near certainty. */
+export function chance(probability) {
+  return percent(probability, probability !== null && probability >= 0.995 ? 3 : 1);
+}
+
 export function date(value, length = "medium") {
   if (!value) return "–";
   const [year, month, day] = value.slice(0, 10).split("-").map(Number);

@@ -28,8 +28,12 @@ export async function overview({ query, signal, remember }) {
       "div",
       { class: "grid wide" },
       found.kampung_kb.length ? card(T("ui_kampung_kb_and_others"), groups(found.kampung_kb)) : null,
-      found.freshness.length ? card(T("ui_freshness"), freshnessTable(found.freshness)) : null,
-      lastRun(run, found.load),
+      h(
+        "div",
+        { class: "column" },
+        found.freshness.length ? card(T("ui_freshness"), freshnessTable(found.freshness)) : null,
+        lastRun(run, found.load),
+      ),
     ),
   );
 }

@@ -4,7 +4,7 @@ import { get, post } from "../api.js";
 import { h } from "../dom.js";
 import { SOURCES, card, choice, field, page } from "../parts.js";
 import { serverList, table } from "../table.js";
-import { T, date, instant, language, number, percent, signed, t } from "../words.js";
+import { T, date, instant, language, chance, number, signed, t } from "../words.js";
 import { state } from "./villages.js";
 
 const START = { page: 1, size: 10, sort: "match_weight", descending: true, state: "open", source: "", pair: "" };
@@ -40,7 +40,7 @@ export async function review({ query, signal, remember }) {
       { label: T("review_pair"), header: true, cell: (row) => h("button", { class: "link", type: "button", onclick: () => open(row.review_key) }, row.review_key.slice(0, 8)) },
       { label: T("review_first"), sort: "left_name", cell: (row) => who(row, "left") },
       { label: T("review_second"), sort: "right_name", cell: (row) => who(row, "right") },
-      { label: T("review_probability"), sort: "probability", number: true, cell: (row) => percent(row.probability) },
+      { label: T("review_probability"), sort: "probability", number: true, cell: (row) => chance(row.probability) },
       { label: T("review_weight"), sort: "match_weight", number: true, cell: (row) => number(row.match_weight, 1) },
       { label: T("review_state"), sort: "state", cell: (row) => stateText(row) },
       { label: T("ui_first_seen"), sort: "first_seen", cell: (row) => date(row.first_seen), class: () => "day" },
@@ -134,7 +134,7 @@ function stateText(row) {
 function pairCard(row, act) {
   return card(
     null,
-    h("h2", { tabindex: "-1" }, `${T("review_pair")} ${row.review_key.slice(0, 8)} · ${stateText(row)} · ${percent(row.probability)}`),
+    h("h2", { tabindex: "-1" }, `${T("review_pair")} ${row.review_key.slice(0, 8)} · ${stateText(row)} · ${chance(row.probability)}`),
     h("p", { class: "muted" }, T(row.linked ? "review_linked" : "review_not_linked")),
     h("div", { class: "grid wide" }, sideBySide(row), waterfall(row)),
     row.decision ? h("p", { class: "note" }, t("ui_review_said", { by: row.decided_by, at: instant(row.decided_at), reason: row.reason })) : null,
@@ -227,6 +227,6 @@ function waterfall(row) {
         },
       ],
     }),
-    h("p", {}, h("strong", {}, `${T("review_total")}: ${number(row.match_weight, 1)} → ${percent(row.probability, 2)}`)),
+    h("p", {}, h("strong", {}, `${T("review_total")}: ${number(row.match_weight, 1)} → ${chance(row.probability)}`)),
   );
 }
