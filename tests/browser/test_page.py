@@ -107,7 +107,8 @@ def test_villages_are_sorted_filtered_found_and_opened(steward: Visit) -> None:
     assert len(set(column(page, 2))) == 1
     page.locator('.barlist button[aria-pressed="true"]').click()
     name, code = steward.airflow.sql(
-        f"select village, village_code from mart.village_index where {LATEST} and families > 0 order by village_code limit 1"
+        f"select village, village_code from mart.village_index where {LATEST} and families > 0 "
+        "order by village_code limit 1"
     )[0]
     page.fill("#search", name)
     page.wait_for_function(f"location.hash.includes({name.split()[0]!r})")

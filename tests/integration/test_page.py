@@ -1,19 +1,24 @@
 """The page of Airflow's UI, route by route, over a warehouse that the pipeline filled."""
 
 import io
+import json
 import os
 import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import openpyxl
 import pytest
 import sqlalchemy
 from fastapi.testclient import TestClient
 
 from kampungkb.connections import Connection
-from kampungkb.ui import queries
+from kampungkb.errors import WarehouseError
+from kampungkb.ui import queries, review
+from kampungkb.ui.access import Reader
+from kampungkb.ui.reading import reading
 from kampungkb.warehouse import embedded
 from kampungkb.warehouse.connect import engine_of
 from tests.integration.page_world import HOSTILE, Page, World, fill, only, same
@@ -35,6 +40,7 @@ LISTS = {
     "/api/quality/rules": queries.RULE_COLUMNS,
     "/api/quarantine": queries.QUARANTINE_COLUMNS,
     "/api/loads": queries.LOAD_COLUMNS,
+    "/api/review": review.COLUMNS,
 }
 
 
@@ -76,14 +82,20 @@ def page(world: World, village: str, monkeypatch: pytest.MonkeyPatch) -> Page:
 
 def paths(page: Page) -> list[str]:
     named = {route.path for route in page.app.routes if "GET" in getattr(route, "methods", ())}
-    return sorted(path.replace("{name:path}", "index.html").replace("{code}", "2104011001") for path in named)
+    return sorted(
+        path.replace("{name:path}", "index.html").replace("{code}", "2104011001").replace("{key}", "abcd1234")
+        for path in named
+    )
 
 
 def test_nothing_answers_a_visitor_without_a_session(page: Page) -> None:
     client = TestClient(page.app)
     found = {path: client.get(path).status_code for path in paths(page)}
-    assert len(found) >= 14
+    assert len(found) >= 16
     assert set(found.values()) == {401}
+    own = {"Sec-Fetch-Site": "same-origin"}
+    for path in ("/api/review/abcd1234/decision", "/api/review/abcd1234/undo"):
+        assert client.post(path, json={"decision": "same", "reason": "x"}, headers=own).status_code == 401
 
 
 def test_a_user_whom_the_access_file_does_not_know_sees_nothing(page: Page) -> None:
@@ -112,19 +124,126 @@ def test_a_role_opens_its_views_only(page: Page) -> None:
         assert page.status(path, "dabo") == 200, path
 
 
-def test_a_viewer_reads_the_publishable_figures_and_no_others(page: Page) -> None:
-    with page.world.engine.begin() as connection:
+def publish_open(world: World) -> None:
+    """The publishable tables, made from the marts where the warehouse does not have them."""
+    with world.engine.begin() as connection:
         for name in ("regency_index", "district_index", "village_index"):
-            connection.execute(
-                sqlalchemy.text(f"create table if not exists open.{name} as select * from mart.{name} with no data")
-            )
-    published = page.world.rows("select regency_code, as_of, basis, ibangga from open.regency_index")
-    found = page.get("/api/overview", "reader")
+            latest = f"select * from mart.{name} where {LATEST} and basis = 'integrated'"
+            connection.execute(sqlalchemy.text(f"create table if not exists open.{name} as {latest}"))
+
+
+def test_a_viewer_reads_the_publishable_figures_and_no_others(page: Page, village: str) -> None:
+    publish_open(page.world)
+    measures = only("ibangga", "ketentraman", "families", "rentan", "berkembang", "tangguh")
+    overview = page.get("/api/overview", "reader")
     same(
-        [only("as_of", "basis", "ibangga")(row) for row in found["areas"]],
-        [only("as_of", "basis", "ibangga")(r) for r in published],
+        list(map(measures, overview["areas"])), list(map(measures, page.world.rows("select * from open.regency_index")))
     )
-    assert (found["kampung_kb"], found["load"]) == ([], None)
+    assert (overview["kampung_kb"], overview["freshness"], overview["load"]) == ([], [], None)
+    shown = page.all_rows("/api/villages", "reader", basis="survey")
+    same(list(map(measures, shown)), list(map(measures, page.world.rows("select * from open.village_index"))))
+    assert len(page.get("/api/districts", "reader")) == page.world.value("select count(*) from open.district_index")
+    own = page.get(f"/api/villages/{village}", "reader")
+    assert ([row["basis"] for row in own["trend"]], own["indicators"]) == (["integrated"], [])
+
+
+def test_a_reader_takes_the_warehouses_role_where_there_is_one(page: Page) -> None:
+    """A viewer who somehow asked for more than the page offers is refused by the warehouse itself."""
+    publish_open(page.world)
+    with page.world.engine.begin() as connection:
+        if connection.execute(sqlalchemy.text("select to_regrole('kkb_viewer')")).scalar() is None:
+            connection.execute(sqlalchemy.text("create role kkb_viewer"))
+        connection.execute(sqlalchemy.text("grant usage on schema open to kkb_viewer"))
+        connection.execute(sqlalchemy.text("grant select on all tables in schema open to kkb_viewer"))
+    assert page.get("/api/villages", "reader")["total"] > 0
+    with (
+        pytest.raises(WarehouseError, match="permission denied"),
+        reading(page.world.engine, Reader(name="reader", role="viewer")) as view,
+    ):
+        assert view.connection.execute(sqlalchemy.text("select current_user")).scalar() == "kkb_viewer"
+        view.connection.execute(sqlalchemy.text("select * from mart.village_index"))
+
+
+# Match review.
+
+
+@pytest.fixture
+def pair(page: Page) -> str:
+    """The key of an open pair, made for the test where the loads left none."""
+    find = "select review_key from vault.match_review where state = 'open' order by review_key limit 1"
+    if not page.world.rows(find):
+        with page.world.engine.begin() as connection:
+            connection.execute(
+                sqlalchemy.text(PAIR),
+                {"village": page.world.value("select min(code) from core.dim_region where length(code) = 10")},
+            )
+    return str(page.world.value(find))
+
+
+PAIR = """
+insert into vault.match_pair (
+    review_key, left_source, left_key, left_name, left_village_code, right_source, right_key, right_name,
+    right_village_code, probability, match_weight, comparison, linked, doubt, first_seen, last_seen
+)
+values (
+    'abcd1234', 'civil_registry', '1', '=<script>alert(1)</script>', :village, 'family_survey', '2', 'Siti', :village, 0.6,
+    0.58, '[{"comparison": "name", "level": 1, "weight": 0.58}]', false, 'between_thresholds', '2026-11-24', '2026-11-24'
+)
+"""
+
+
+def test_only_stewards_see_pairs_and_only_those_of_their_region(page: Page, pair: str, village: str) -> None:
+    for path in ("/api/review", f"/api/review/{pair}"):
+        assert page.status(path) == 200
+        assert {page.status(path, name) for name in ("dabo", "singkep", "reader")} == {403}
+    (page.world.home / "access.yaml").write_text('users: {far: {role: steward, region: "99"}}', encoding="utf-8")
+    assert page.get("/api/review", "far", state="")["total"] == 0
+    assert page.status(f"/api/review/{pair}", "far") == 404
+
+
+def test_a_pair_is_shown_as_it_stands_in_the_vault(page: Page, pair: str) -> None:
+    found = page.get(f"/api/review/{pair}")
+    stored = page.world.rows("select * from vault.match_review where review_key = :key", key=pair)[0]
+    for name in ("left_name", "right_name", "left_key", "right_nik", "probability", "match_weight", "comparison"):
+        assert found[name] == stored[name], name
+    opened = page.world.value("select count(*) from vault.match_review where state = 'open' and review_key is not null")
+    assert page.get("/api/review")["total"] == opened
+
+
+def decision(page: Page, path: str, body: object, name: str = "admin", **headers: str) -> httpx.Response:
+    own = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/json", **headers}
+    with page.asked_by(name) as client:
+        return client.post(path, content=json.dumps(body), headers={k: v for k, v in own.items() if v})
+
+
+def test_a_decision_is_made_in_the_stewards_name_and_can_be_undone(page: Page, pair: str) -> None:
+    asked = {"decision": "different", "reason": "dua orang, <b>lihat</b> KK"}
+    assert decision(page, f"/api/review/{pair}/decision", asked).status_code == 200
+    stored = page.world.rows(
+        "select state, decision, decided_by, reason from vault.match_review where review_key = :key", key=pair
+    )
+    assert stored == [{"state": "decided", "decision": "different", "decided_by": "admin", "reason": asked["reason"]}]
+    assert decision(page, f"/api/review/{pair}/undo", {"reason": "salah tekan"}).status_code == 200
+    assert page.world.value("select state from vault.match_review where review_key = :key", key=pair) == "open"
+    again = decision(page, f"/api/review/{pair}/undo", {"reason": "lagi"})
+    assert (again.status_code, "nothing to undo" in again.json()["detail"]) == (409, True)
+
+
+def test_a_decision_from_elsewhere_or_by_others_is_refused(page: Page, pair: str) -> None:
+    path, body = f"/api/review/{pair}/decision", {"decision": "same", "reason": "x"}
+    assert decision(page, path, body, "dabo").status_code == 403
+    for headers in (
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "", "Origin": "https://elsewhere.example"},
+        {"Sec-Fetch-Site": ""},
+        {"Content-Type": "text/plain"},
+    ):
+        assert decision(page, path, body, **headers).status_code == 403, headers
+    for wrong in ({"decision": "same"}, {"decision": "same", "reason": ""}, {"decision": "undone", "reason": "x"}):
+        assert decision(page, path, wrong).status_code == 422
+    assert decision(page, "/api/review/ffffffff/decision", body).status_code == 404
+    assert page.world.value("select count(*) from vault.match_decision where decision = 'same'") == 0
 
 
 # Every figure equals a query on the marts.
@@ -401,9 +520,10 @@ def test_only_the_files_of_the_page_are_served_and_they_load_from_nowhere_else(p
         assert set(outside) <= {"http://www.w3.org/2000/svg"}, path
 
 
-def test_personal_data_has_no_way_into_an_answer(page: Page) -> None:
+def test_only_the_match_review_reads_personal_data(page: Page) -> None:
     statements = Path(queries.__file__).parents[3] / "include" / "sql" / "ui"
-    assert not [path.name for path in statements.glob("*.sql") if re.search(r"\b(vault|service)\.", path.read_text())]
+    personal = [path.name for path in statements.glob("*.sql") if re.search(r"\b(vault|service)\.", path.read_text())]
+    assert sorted(personal) == ["review_list.sql", "review_pair.sql"]
 
 
 def test_an_empty_warehouse_is_said_in_one_sentence(page: Page, warehouse_connection: Connection) -> None:
