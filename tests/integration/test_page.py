@@ -82,10 +82,8 @@ def page(world: World, village: str, monkeypatch: pytest.MonkeyPatch) -> Page:
 
 def paths(page: Page) -> list[str]:
     named = {route.path for route in page.app.routes if "GET" in getattr(route, "methods", ())}
-    return sorted(
-        path.replace("{name:path}", "index.html").replace("{code}", "2104011001").replace("{key}", "abcd1234")
-        for path in named
-    )
+    values = {"{name:path}": "index.html", "{code}": "2104011001", "{key}": "abcd1234"}
+    return sorted(re.sub(r"\{[^}]+\}", lambda part: values[part[0]], path) for path in named)
 
 
 def test_nothing_answers_a_visitor_without_a_session(page: Page) -> None:
@@ -136,9 +134,8 @@ def test_a_viewer_reads_the_publishable_figures_and_no_others(page: Page, villag
     publish_open(page.world)
     measures = only("ibangga", "ketentraman", "families", "rentan", "berkembang", "tangguh")
     overview = page.get("/api/overview", "reader")
-    same(
-        list(map(measures, overview["areas"])), list(map(measures, page.world.rows("select * from open.regency_index")))
-    )
+    regencies = page.world.rows("select * from open.regency_index")
+    same(list(map(measures, overview["areas"])), list(map(measures, regencies)))
     assert (overview["kampung_kb"], overview["freshness"], overview["load"]) == ([], [], None)
     shown = page.all_rows("/api/villages", "reader", basis="survey")
     same(list(map(measures, shown)), list(map(measures, page.world.rows("select * from open.village_index"))))
@@ -186,8 +183,9 @@ insert into vault.match_pair (
     right_village_code, probability, match_weight, comparison, linked, doubt, first_seen, last_seen
 )
 values (
-    'abcd1234', 'civil_registry', '1', '=<script>alert(1)</script>', :village, 'family_survey', '2', 'Siti', :village, 0.6,
-    0.58, '[{"comparison": "name", "level": 1, "weight": 0.58}]', false, 'between_thresholds', '2026-11-24', '2026-11-24'
+    'abcd1234', 'civil_registry', '1', '=<script>alert(1)</script>', :village, 'family_survey', '2', 'Siti', :village,
+    0.6, 0.58, '[{"comparison": "name", "level": 1, "weight": 0.58}]', false, 'between_thresholds',
+    '2026-11-24', '2026-11-24'
 )
 """
 
