@@ -31,6 +31,7 @@ CHROMIUM = os.environ.get("KAMPUNGKB_TEST_CHROMIUM") or shutil.which("chromium")
 REQUIRED = os.environ.get("KAMPUNGKB_TEST_BROWSER") == "required"
 KEPT = PROJECT_ROOT / "var" / "test-browser"
 READY_SECONDS = 240
+WAIT_SECONDS = 20
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -138,7 +139,14 @@ class Visit:
 
     def settle(self) -> None:
         self.page.wait_for_selector('main[aria-busy="false"] h1')
-        self.page.wait_for_function("!document.querySelector('.serverlist[aria-busy=\"true\"]')")
+        self.until("!document.querySelector('.serverlist[aria-busy=true]')")
+
+    def until(self, expression: str) -> None:
+        """Wait until an expression holds in the page; its content policy forbids what playwright does for that."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not self.page.evaluate(expression):
+            assert time.monotonic() < deadline, f"not within {WAIT_SECONDS} s: {expression}"
+            time.sleep(0.05)
 
     def keep(self, name: str) -> None:
         """Keep a screenshot of the whole page."""

@@ -111,10 +111,10 @@ def test_villages_are_sorted_filtered_found_and_opened(steward: Visit) -> None:
         "order by village_code limit 1"
     )[0]
     page.fill("#search", name)
-    page.wait_for_function(f"location.hash.includes({name.split()[0]!r})")
+    steward.until(f"location.hash.includes({name.split()[0]!r})")
     steward.settle()
     page.get_by_role("link", name=name, exact=True).first.click()
-    page.wait_for_function(f"location.hash.includes('/{code}')")
+    steward.until(f"location.hash.includes('/{code}')")
     steward.settle()
     assert page.locator("h1").inner_text() == name
     assert page.locator("tr[data-key]").count() == int(
@@ -175,7 +175,7 @@ def test_a_match_is_decided_by_keyboard_and_stands_in_the_warehouse(steward: Vis
     page.fill("#reason", "dicocokkan dengan <b>kartu keluarga</b>")
     page.locator("#pair h2").focus()
     page.keyboard.press("u")
-    page.wait_for_function("document.querySelector('.said').textContent.includes('no')")
+    steward.until("document.querySelector('.said').textContent.includes('no')")
     state = f"select state, decision, decided_by from vault.match_review where review_key = '{key[1]}'"
     assert steward.airflow.sql(state) == [["decided", "unsure", "admin"]]
     page.select_option("#review-state", "decided")
@@ -186,7 +186,7 @@ def test_a_match_is_decided_by_keyboard_and_stands_in_the_warehouse(steward: Vis
     steward.keep("review-decided")
     page.locator("#pair h2").focus()
     page.keyboard.press("z")
-    page.wait_for_function("document.querySelector('.said').textContent.includes('ditarik')")
+    steward.until("document.querySelector('.said').textContent.includes('ditarik')")
     assert steward.airflow.sql(state)[0][0] == "open"
     assert steward.faults == []
 
@@ -224,7 +224,7 @@ def test_without_a_session_the_page_says_so(steward: Visit) -> None:
 def test_the_page_speaks_english_too_and_remembers_it(steward: Visit) -> None:
     page = steward.open("overview")
     page.select_option("#language", "en")
-    page.wait_for_function("document.querySelector('h1').textContent === 'Overview'")
+    steward.until("document.querySelector('h1').textContent === 'Overview'")
     steward.open("villages")
     assert page.locator("h1").inner_text() == "Villages"
     assert page.locator("html").get_attribute("lang") == "en"
@@ -244,7 +244,7 @@ def test_each_view_is_legible_whole_and_reachable_by_keyboard(steward: Visit, vi
     if view == "villages":
         steward.keep(f"{view}-{theme}")
         page.locator(".serverlist tbody a").first.click()
-        page.wait_for_function("location.hash.split('/').length > 2")
+        steward.until("location.hash.split('/').length > 2")
         steward.settle()
     steward.keep(f"{view}-{theme}" if view != "villages" else f"village-{theme}")
     assert page.evaluate(CONTRAST) == []
