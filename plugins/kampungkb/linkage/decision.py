@@ -34,7 +34,7 @@ def decide(connection: DuckDBPyConnection, model: Model) -> None:
     _weigh(connection, model)
     _label(connection)
     connection.execute(
-        f"create or replace table candidate_pair as select *, cast(0 as integer) as level_household, "
+        "create or replace table candidate_pair as select *, cast(0 as integer) as level_household, "
         "cast(0 as double) as weight_household from candidate_pair"
     )
     if model.definition.household is not None:
@@ -102,7 +102,8 @@ def _label(connection: DuckDBPyConnection) -> None:
     for label in sorted(records):
         persons |= divide(records[label], weights[label], apart[label])
     connection.register(
-        "divided", pa.table({"record_id": pa.array(persons.keys(), pa.int64()), "label": pa.array(persons.values(), pa.int64())})
+        "divided",
+        pa.table({"record_id": pa.array(persons.keys(), pa.int64()), "label": pa.array(persons.values(), pa.int64())}),
     )
     connection.execute(
         "update record_label set label = divided.label from divided where record_label.record_id = divided.record_id"

@@ -146,7 +146,9 @@ class Definition(_Part):
         known = {each.name: [level.id for level in each.levels] for each in self.comparisons}
         if len(known) != len(self.comparisons):
             raise ValueError("two comparisons have the same name")
-        named = [(name, each) for rule in self.decision.never_accept for name, ids in rule.levels.items() for each in ids]
+        named = [
+            (name, each) for rule in self.decision.never_accept for name, ids in rule.levels.items() for each in ids
+        ]
         if self.household:
             named.append((self.household.comparison, self.household.level))
             named += [(name, known.get(name, [""])[-1]) for name in self.household.instead_of]

@@ -50,7 +50,9 @@ def train(connection: DuckDBPyConnection, definition: Definition, table: str, se
 def _parameters(trained: Linker, definition: Definition, records: int) -> Parameters:
     saved = trained.misc.save_model_to_json()
     estimated = {
-        comparison["output_column_name"]: {level["label_for_charts"]: level for level in comparison["comparison_levels"]}
+        comparison["output_column_name"]: {
+            level["label_for_charts"]: level for level in comparison["comparison_levels"]
+        }
         for comparison in saved["comparisons"]
     }
     return Parameters(
