@@ -26,7 +26,7 @@ from kampungkb.settings import PROJECT_ROOT, Settings
 from kampungkb.verdicts import ACCEPT, HOLD_BACK
 from kampungkb.warehouse import embedded, publish
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.scheduler]
 
 SURVEY, KEY = "family_survey", "a key for tests only"
 LOADS = 7
@@ -108,7 +108,7 @@ def test_kampungkb_run_takes_the_default_at_once_records_it_and_says_so(home: Ho
     assert "Gate suspicious: pendataan keluarga / family survey, desa hilang / vanished villages" in accepted_by_default
     decided = home.query(
         "select gate, level, decision, decided_by, by_default, stale_sources from ops.gate_decision "
-        "join ops.load_run using (run_id)"
+        "join ops.load_run using (run_id) where gate = 'villages'"
     )
     assert decided == [("villages", "suspicious", "accepted", "default", True, [])]
 
@@ -173,7 +173,7 @@ def test_under_a_scheduler_the_run_waits_and_a_person_holds_the_delivery_back(
         assert (client.get(run).json()["state"], states()["decide"]) == ("success", "success"), states()
     decided = home.query(
         "select gate, decision, decided_by, by_default, snapshot, stale_sources from ops.gate_decision "
-        f"join ops.load_run using (run_id) where load_run.as_of = '{today()}'"
+        f"join ops.load_run using (run_id) where load_run.as_of = '{today()}' and gate = 'villages'"
     )
     assert decided == [("villages", "held_back", "admin", False, f"{today()}.1", [SURVEY])]
     assert home.query(f"select 1 from core.family_score where village_code = '{village}'")
