@@ -5,6 +5,7 @@ never built upon; a verdict without a decision waits for a person. Counts and co
 """
 
 import os
+from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
@@ -29,12 +30,14 @@ class _Frozen(BaseModel):
 class Profile(_Frozen):
     """The counts of one delivery that later ones are compared with.
 
-    `read` and `rejected` are landed and rejected rows by table, `villages` accepted rows by table and village,
-    `codes` accepted rows by table, coded column and value (missing: the empty text).
+    `read` and `rejected` are landed and rejected rows by table, `rules` rejected rows by rule,
+    `villages` accepted rows by table and village, `codes` accepted rows by table, coded column and value (missing: the
+    empty text).
     """
 
     read: dict[str, int]
     rejected: dict[str, int]
+    rules: dict[str, int] = {}
     villages: dict[str, dict[str, int]]
     codes: dict[str, dict[str, dict[str, int]]]
 
@@ -145,9 +148,15 @@ def write_verdict(settings: Settings, verdict: Verdict) -> None:
 
 def latest_verdict(settings: Settings, source: str, as_of: date) -> Verdict | None:
     """The verdict on the last delivery of a date, None where none was judged."""
-    names = (path.stem for path in (settings.lake / "gates" / source).glob(f"{as_of.isoformat()}.*.json"))
-    newest = max(names, key=lambda name: int(name.rpartition(".")[2]), default=None)
-    return None if newest is None else read_verdict(settings, source, newest)
+    return next((verdict for verdict in verdicts(settings, source, as_of.isoformat())), None)
+
+
+def verdicts(settings: Settings, source: str, day: str = "*") -> Iterator[Verdict]:
+    """The verdicts on a source's deliveries (of one ISO date), the newest first."""
+    names = [path.stem for path in (settings.lake / "gates" / source).glob(f"{day}.*.json")]
+    for name in sorted(names, key=lambda n: (n.rpartition(".")[0], int(n.rpartition(".")[2])), reverse=True):
+        if (verdict := read_verdict(settings, source, name)) is not None:
+            yield verdict
 
 
 def is_held_back(settings: Settings, source: str, snapshot_id: str) -> bool:

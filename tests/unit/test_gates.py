@@ -19,7 +19,7 @@ from kampungkb.gates.thresholds import DriftLimits, Thresholds, read_thresholds,
 from kampungkb.refs import Answer
 from kampungkb.run import SOURCES
 from kampungkb.settings import INCLUDE
-from kampungkb.sources.protocol import Drift, Manifest
+from kampungkb.sources.protocol import Drift, Manifest, TableFile
 from kampungkb.verdicts import ACCEPT, HOLD_BACK, Outcome, Profile, Verdict
 
 pytestmark = pytest.mark.unit
@@ -125,8 +125,10 @@ def test_rejected_rows_are_held_against_limits_and_against_what_is_usual(rejecte
 
 
 def test_the_limit_of_rejected_rows_holds_from_the_first_night_on_and_only_for_many_rows() -> None:
-    [first] = figures.rejected(profile(1000, 990), [], limits())
+    broken = profile(1000, 990).model_copy(update={"rules": {"R01": 980, "R02": 3, "R03": 7}})
+    [first] = figures.rejected(broken, [], limits())
     assert (first.subject, first.level, first.loads) == ("share", "closed", 0)
+    assert first.reason == "99.0% of 1000 rows are rejected; most under R01 (980), R03 (7), R02 (3)"
     assert list(figures.rejected(profile(499, 499), [], limits())) == []
 
 
@@ -172,7 +174,7 @@ def test_limits_of_null_never_close() -> None:
     assert (outcome.level, outcome.closed_limit) == ("suspicious", None)
 
 
-def manifest(*drifts: Drift, types: dict[str, str] | None = None) -> Manifest:
+def manifest(*drifts: Drift, types: dict[str, str] | None = None, files: int | None = None) -> Manifest:
     return Manifest(
         source=REGISTRY,
         snapshot_id="2026-11-25.1",
@@ -182,7 +184,7 @@ def manifest(*drifts: Drift, types: dict[str, str] | None = None) -> Manifest:
         contract_version="1",
         made_with="x",
         origin="y",
-        tables={},
+        tables={"workbooks": TableFile(file="workbooks.parquet", rows=files, sha256="")} if files else {},
         drift=drifts,
         types={"biodata_wni": types or {}},
     )
@@ -196,9 +198,9 @@ def unknown(column: str) -> Drift:
     return Drift(table="biodata_wni", column=column, change="unknown")
 
 
-def drifted(tonight: Manifest, before: Manifest | None, files: int = 1, **changes: Any) -> dict[str, Outcome]:
+def drifted(tonight: Manifest, before: Manifest | None, **changes: Any) -> dict[str, Outcome]:
     bounds = DriftLimits.model_validate(limits().drift.model_dump() | changes)
-    return {outcome.subject.partition(".")[2]: outcome for outcome in drift(tonight, before, files, bounds)}
+    return {outcome.subject.partition(".")[2]: outcome for outcome in drift(tonight, before, bounds)}
 
 
 def test_a_column_that_goes_missing_is_suspicious_once_a_new_one_is_reported() -> None:
@@ -239,11 +241,12 @@ def test_a_column_of_another_type_than_before_is_suspicious() -> None:
     }
 
 
-def test_what_only_a_few_workbooks_lack_never_concerns_the_source() -> None:
-    assert drifted(manifest(missing("P.14", files=4)), manifest(), files=10, least_share=0.5)["P.14"].level == "open"
-    assert (
-        drifted(manifest(missing("P.14", files=5)), manifest(), files=10, least_share=0.5)["P.14"].level == "suspicious"
-    )
+@pytest.mark.parametrize(
+    ("tonight", "before", "level"), [(4, 0, "open"), (5, 0, "suspicious"), (5, 5, "open"), (5, 1, "suspicious")]
+)
+def test_what_only_a_few_workbooks_lack_never_concerns_the_source(tonight: int, before: int, level: str) -> None:
+    earlier = manifest(*([missing("P.14", before)] if before else []), files=10)
+    assert drifted(manifest(missing("P.14", tonight), files=10), earlier, least_share=0.5)["P.14"].level == level
 
 
 def test_a_header_that_holds_a_long_number_is_not_repeated() -> None:

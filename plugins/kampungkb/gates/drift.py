@@ -27,6 +27,11 @@ class Changed:
     detail: str
 
     @property
+    def key(self) -> tuple[str, str, Change]:
+        """What makes it the same change on another night."""
+        return self.table, self.column, self.change
+
+    @property
     def reason(self) -> str:
         """The change in words."""
         return LONG_NUMBER.sub("…", f"{self.table}.{self.column} {self.detail}")
@@ -37,15 +42,15 @@ class Changed:
         return LONG_NUMBER.sub("…", f"{self.table}.{self.column}")
 
 
-def drift(tonight: Manifest, before: Manifest | None, files: int, limits: DriftLimits) -> Iterator[Outcome]:
+def drift(tonight: Manifest, before: Manifest | None, limits: DriftLimits) -> Iterator[Outcome]:
     """One outcome a column that differs from the contract or has another type than in the delivery `before`.
 
-    What stood in that delivery already is no news and stays open; without one there is nothing to compare with, and
-    all is reported only. `files` is the number of workbooks read, 1 for other sources.
+    What stood in that delivery already, in as large a share of the workbooks, is no news and stays open; without one
+    there is nothing to compare with, and all is reported only.
     """
-    known = {(c.table, c.column, c.change) for c in changes(before, None, files)} if before else set()
-    for changed in changes(tonight, before, files):
-        news = (changed.table, changed.column, changed.change) not in known and changed.share >= limits.least_share
+    known = {c.key for c in changes(before, None) if c.share >= limits.least_share} if before else set()
+    for changed in changes(tonight, before):
+        news = changed.key not in known and changed.share >= limits.least_share
         response = limits.response(changed.change)
         yield Outcome(
             gate="drift",
@@ -59,8 +64,10 @@ def drift(tonight: Manifest, before: Manifest | None, files: int, limits: DriftL
         )
 
 
-def changes(tonight: Manifest, before: Manifest | None, files: int) -> Iterator[Changed]:
+def changes(tonight: Manifest, before: Manifest | None) -> Iterator[Changed]:
     """The columns that differ, a missing and a new one that seem to be the same as one renamed column."""
+    workbooks = tonight.tables.get("workbooks")
+    files = workbooks.rows if workbooks else 1
     for table, group in groupby(sorted(tonight.drift, key=lambda d: d.table), key=lambda d: d.table):
         found = list(group)
         old = before.types.get(table, {}) if before else {}

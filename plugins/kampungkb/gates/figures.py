@@ -116,7 +116,7 @@ def rejected(tonight: Profile, history: Sequence[Profile], limits: Thresholds) -
         measured=share,
         suspicious_limit=_above(bounds.suspicious_above),
         closed_limit=_above(bounds.closed_above),
-        reason=f"{share:.1%} of {rows} rows are rejected",
+        reason=f"{share:.1%} of {rows} rows are rejected{_most_broken(tonight)}",
     )
     if history:
         usual = median(rejected_share(profile) for profile in history)
@@ -129,8 +129,14 @@ def rejected(tonight: Profile, history: Sequence[Profile], limits: Thresholds) -
             suspicious_limit=_above(bounds.suspicious_rise),
             closed_limit=_above(bounds.closed_rise),
             loads=len(history),
-            reason=f"{share:.1%} of {rows} rows are rejected, {usual:.1%} are usual",
+            reason=f"{share:.1%} of {rows} rows are rejected, {usual:.1%} are usual{_most_broken(tonight)}",
         )
+
+
+def _most_broken(tonight: Profile) -> str:
+    """The rules that reject most rows, as `; most under rule (rows)`."""
+    most = sorted(tonight.rules, key=lambda rule: (-tonight.rules[rule], rule))[:NAMED]
+    return f"; most under {', '.join(f'{rule} ({tonight.rules[rule]})' for rule in most)}" if most else ""
 
 
 def _above(limit: float | None) -> str | None:

@@ -1,5 +1,6 @@
 """What earlier deliveries were like: the profiles of the snapshots that published loads used, newest first."""
 
+import itertools
 from collections.abc import Mapping
 from datetime import date
 
@@ -7,7 +8,7 @@ from kampungkb import landing
 from kampungkb.gates.thresholds import thresholds
 from kampungkb.run import Run
 from kampungkb.sources.protocol import Manifest
-from kampungkb.verdicts import Profile, read_verdict
+from kampungkb.verdicts import Profile, is_held_back, verdicts
 from kampungkb.warehouse.connect import warehouse
 from kampungkb.warehouse.query import published_snapshots
 
@@ -35,21 +36,23 @@ def history(run: Run, manifest: Manifest, loads: Loads) -> list[Profile]:
 def _profiles(run: Run, manifest: Manifest) -> dict[date, Profile]:
     """The profile of the last accepted snapshot of each date from the same address."""
     found: dict[date, Profile] = {}
-    for other in landing.snapshots(run.settings, manifest.source):
-        if (other.origin, other.sample) == (manifest.origin, manifest.sample) and other.as_of not in found:
-            verdict = read_verdict(run.settings, other.source, other.snapshot_id)
-            if verdict is not None and verdict.decision is not None and verdict.decision.accepted:
-                found[other.as_of] = verdict.profile
+    for verdict in verdicts(run.settings, manifest.source):
+        accepted = verdict.decision is not None and verdict.decision.accepted
+        if accepted and (verdict.origin, verdict.sample) == (manifest.origin, manifest.sample):
+            found.setdefault(verdict.as_of, verdict.profile)
     return found
 
 
 def delivery_before(run: Run, manifest: Manifest) -> Manifest | None:
     """The last good snapshot before this one from the same address."""
-    earlier = False
-    for other in landing.snapshots(run.settings, manifest.source):
-        if earlier and (other.origin, other.sample) == (manifest.origin, manifest.sample):
-            verdict = read_verdict(run.settings, other.source, other.snapshot_id)
-            if verdict is None or not verdict.held_back:
-                return other
-        earlier = earlier or other.snapshot_id == manifest.snapshot_id
-    return None
+    newest_first = landing.snapshots(run.settings, manifest.source)
+    earlier = itertools.islice(itertools.dropwhile(lambda other: other != manifest, newest_first), 1, None)
+    return next(
+        (
+            other
+            for other in earlier
+            if (other.origin, other.sample) == (manifest.origin, manifest.sample)
+            and not is_held_back(run.settings, other.source, other.snapshot_id)
+        ),
+        None,
+    )

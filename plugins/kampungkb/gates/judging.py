@@ -53,8 +53,7 @@ def outcomes(
 ) -> Iterator[Outcome]:
     """What every gate finds: in a profile against those `before`, in a manifest against the `delivery` before."""
     limits = thresholds(manifest.source)
-    workbooks = manifest.tables.get("workbooks")
-    yield from drift(manifest, delivery, workbooks.rows if workbooks else 1, limits.drift)
+    yield from drift(manifest, delivery, limits.drift)
     for gate in OF_HISTORY:
         for outcome in gate(profile, before, limits):
             waits = 0 < outcome.loads < limits.loads_needed

@@ -1,4 +1,4 @@
-"""The counts of one delivery: landed and rejected rows, accepted rows by village and by code of each coded column."""
+"""The counts of one delivery: landed rows, rejected ones by rule, accepted ones by village and by code."""
 
 import duckdb
 
@@ -26,7 +26,15 @@ def profile_of(run: Run, validated: Validated) -> Profile:
             accepted = f"read_parquet({literal(str(validated.path / f'{name}.parquet'))})"
             villages[name] = _villages(database, accepted)
             codes[name] = _codes(database, accepted, _coded(table, also.get(name, ())))
-    return Profile(read=validated.read, rejected=validated.rejected, villages=villages, codes=codes)
+        rules = _rules(database, f"read_parquet({literal(str(validated.path / 'quarantine.parquet'))})")
+    return Profile(read=validated.read, rejected=validated.rejected, rules=rules, villages=villages, codes=codes)
+
+
+def _rules(database: duckdb.DuckDBPyConnection, quarantine: str) -> dict[str, int]:
+    rows = database.execute(
+        f"select rule, count(distinct row_key) from {quarantine} where action = 'row' group by rule order by rule"
+    )
+    return dict(rows.fetchall())
 
 
 def _coded(table: Table, also: tuple[str, ...]) -> dict[str, str]:
