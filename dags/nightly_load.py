@@ -30,8 +30,8 @@ to do.
 | task | what its failure means | what to do |
 |---|---|---|
 | prepare | a setting or connection is missing, or the warehouse is out of reach | correct it, then clear the task |
-| extract | a source refuses us, has another shape than its contract, or is out of reach with no usable snapshot | ask \
-the owner of the source; the message names table and column |
+| extract | a source refuses us, has another shape than its contract, or is out of reach (or was held back) \
+with no usable snapshot | ask the owner of the source; the message names table and column |
 | inspect | a file of `include/gates` is wrong, or the warehouse went away | undo the last change there, \
 or clear the task |
 | settle | a gate closed, or a person held a delivery back, and no good snapshot of the last week can stand in | \
