@@ -51,7 +51,7 @@ class Family:
     survey: str
     integrated: str
     members: int = 2
-    evidence: str = "-" * 10
+    evidence: str = "mm--------"
 
     @property
     def key(self) -> str:
@@ -201,7 +201,7 @@ class Night:
                     needs[family.village, indicator] += 1
                     persons[family.village, indicator] += family.members
         families = Counter(family.village for family in self.families)
-        members = Counter({village: 0 for village in families})
+        members = Counter(dict.fromkeys(families, 0))
         for family in self.families:
             members[family.village] += family.members
         villages = list(families)

@@ -19,76 +19,89 @@ unmet as (
     group by coverage.village_code, grouped.measure
 ),
 
+target as (
+    select
+        village_code,
+        max(figure) filter (where measure = 'documents_unmet') as documents_unmet,
+        max(figure) filter (where measure = 'behaviour_unmet') as behaviour_unmet,
+        max(figure) filter (where measure = 'services_unmet') as services_unmet,
+        max(figure) filter (where measure = 'environment_unmet') as environment_unmet
+    from unmet
+    group by village_code
+),
+
 programme as (
     select
         village_code,
-        1 - sum(participating) / cast(nullif(sum(eligible), 0) as numeric) as figure
+        1 - sum(participating) / cast(nullif(sum(eligible), 0) as numeric) as programme_gap
     from programme_coverage
     group by village_code
 ),
 
 figure as (
     select
-        candidate.village_code,
-        weight.measure,
-        weight.weight,
-        case weight.measure
-            when 'index_gap' then 1 - cast(measured.ibangga as numeric) / 100
-            when 'rentan_share'
-                then cast(measured.rentan as numeric)
-                    / nullif(measured.rentan + measured.berkembang + measured.tangguh, 0)
-            when 'programme_gap' then programme.figure
-            else unmet.figure
-        end as figure
-    from candidate
-    cross join candidate_weight as weight
-    inner join region_measure as measured
-        on candidate.village_code = measured.code and measured.basis = 'integrated'
-    left join programme on candidate.village_code = programme.village_code
-    left join unmet on candidate.village_code = unmet.village_code and weight.measure = unmet.measure
+        measured.code as village_code,
+        1 - cast(measured.ibangga as numeric) / 100 as index_gap,
+        cast(measured.rentan as numeric)
+        / nullif(measured.rentan + measured.berkembang + measured.tangguh, 0) as rentan_share,
+        target.documents_unmet,
+        target.behaviour_unmet,
+        target.services_unmet,
+        target.environment_unmet,
+        programme.programme_gap
+    from region_measure as measured
+    left join target on measured.code = target.village_code
+    left join programme on measured.code = programme.village_code
+    where measured.basis = 'integrated'
 ),
 
-scored as (
+need as (
     select
-        village_code,
+        figure.village_code,
         round(
-            100 * sum(cast(weight as numeric) * figure)
-            / nullif(sum(cast(weight as numeric)) filter (where figure is not null), 0),
+            100 * sum(cast(weight.weight as numeric) * weighed.figure)
+            / nullif(sum(cast(weight.weight as numeric)) filter (where weighed.figure is not null), 0),
             6
-        ) as need_score,
-        round(max(figure) filter (where measure = 'index_gap'), 12) as index_gap,
-        round(max(figure) filter (where measure = 'rentan_share'), 12) as rentan_share,
-        round(max(figure) filter (where measure = 'documents_unmet'), 12) as documents_unmet,
-        round(max(figure) filter (where measure = 'behaviour_unmet'), 12) as behaviour_unmet,
-        round(max(figure) filter (where measure = 'services_unmet'), 12) as services_unmet,
-        round(max(figure) filter (where measure = 'environment_unmet'), 12) as environment_unmet,
-        round(max(figure) filter (where measure = 'programme_gap'), 12) as programme_gap
+        ) as need_score
     from figure
-    group by village_code
+    cross join
+        lateral (
+            values
+            ('index_gap', figure.index_gap),
+            ('rentan_share', figure.rentan_share),
+            ('documents_unmet', figure.documents_unmet),
+            ('behaviour_unmet', figure.behaviour_unmet),
+            ('services_unmet', figure.services_unmet),
+            ('environment_unmet', figure.environment_unmet),
+            ('programme_gap', figure.programme_gap)
+        ) as weighed (measure, figure)
+    inner join candidate_weight as weight on weighed.measure = weight.measure
+    group by figure.village_code
 )
 
 select
     candidate.village_code,
     case
-        when scored.need_score is not null
+        when need.need_score is not null
             then row_number() over (
-                order by scored.need_score desc nulls last, measured.rentan desc, candidate.village_code asc
+                order by need.need_score desc nulls last, measured.rentan desc, candidate.village_code asc
             )
     end as rank,
-    scored.need_score,
+    need.need_score,
     candidate.village,
     district.name as district,
     measured.families,
     measured.ibangga,
     measured.rentan,
-    scored.index_gap,
-    scored.rentan_share,
-    scored.documents_unmet,
-    scored.behaviour_unmet,
-    scored.services_unmet,
-    scored.environment_unmet,
-    scored.programme_gap
+    round(figure.index_gap, 12) as index_gap,
+    round(figure.rentan_share, 12) as rentan_share,
+    round(figure.documents_unmet, 12) as documents_unmet,
+    round(figure.behaviour_unmet, 12) as behaviour_unmet,
+    round(figure.services_unmet, 12) as services_unmet,
+    round(figure.environment_unmet, 12) as environment_unmet,
+    round(figure.programme_gap, 12) as programme_gap
 from candidate
-inner join scored on candidate.village_code = scored.village_code
 inner join region_measure as measured on candidate.village_code = measured.code and measured.basis = 'integrated'
+inner join figure on candidate.village_code = figure.village_code
+left join need on candidate.village_code = need.village_code
 left join dim_region as district on candidate.district_code = district.code

@@ -12,13 +12,14 @@ with value as (
         value.measure,
         cast(value.value as numeric) as value
     from mart.village_index as measured
-    cross join lateral (
-        values
-        ('ketentraman', measured.ketentraman),
-        ('kemandirian', measured.kemandirian),
-        ('kebahagiaan', measured.kebahagiaan),
-        ('ibangga', measured.ibangga)
-    ) as value (measure, value)
+    cross join
+        lateral (
+            values
+            ('ketentraman', measured.ketentraman),
+            ('kemandirian', measured.kemandirian),
+            ('kebahagiaan', measured.kebahagiaan),
+            ('ibangga', measured.ibangga)
+        ) as value (measure, value)
     where measured.ibangga is not null
 ),
 
@@ -32,8 +33,8 @@ baseline as (
     where
         measured.ibangga is not null
         and measured.as_of = (
-            select min(as_of)
-            from mart.village_index
+            select min(load.as_of)
+            from mart.village_index as load
         )
     group by measured.as_of, measured.village_code, measured.basis
 ),
@@ -107,8 +108,8 @@ first_pair as (
             and member.measure = other.measure
     where
         member.as_of = (
-            select min(as_of)
-            from mart.village_index
+            select min(load.as_of)
+            from mart.village_index as load
         )
     group by member.as_of, member.basis, member.measure, member.village_code, member.value
 ),
@@ -142,7 +143,7 @@ summary as (
         stddev_samp(difference) / sqrt(count(*)) as difference_error,
         avg(change) as change,
         stddev_samp(change) / sqrt(count(*)) as change_error,
-        nullif(count(*) - 1, 0) as freedom
+        case when count(*) > 2 then cast(count(*) - 1 as double precision) end as freedom
     from compared
     group by as_of, basis, measure, baseline_as_of
 ),
@@ -153,8 +154,14 @@ quantiled as (
         rule.confidence,
         rule.caution,
         cast(
-            rule.z + (power(rule.z, 3) + rule.z) / (4 * freedom)
-            + (5 * power(rule.z, 5) + 16 * power(rule.z, 3) + 3 * rule.z) / (96 * power(freedom, 2)) as numeric
+            rule.z + (power(rule.z, 3) + rule.z) / (4 * summary.freedom)
+            + (5 * power(rule.z, 5) + 16 * power(rule.z, 3) + 3 * rule.z) / (96 * power(summary.freedom, 2))
+            + (3 * power(rule.z, 7) + 19 * power(rule.z, 5) + 17 * power(rule.z, 3) - 15 * rule.z)
+            / (384 * power(summary.freedom, 3))
+            + (
+                79 * power(rule.z, 9) + 776 * power(rule.z, 7) + 1482 * power(rule.z, 5) - 1920 * power(rule.z, 3)
+                - 945 * rule.z
+            ) / (92160 * power(summary.freedom, 4)) as numeric
         ) as t
     from summary
     cross join effect_rule as rule

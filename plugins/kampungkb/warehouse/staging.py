@@ -123,6 +123,12 @@ def _staged_tables(schema: str, run_id: str) -> dict[str, Table]:
     return {table.name: table for table in metadata.tables.values()}
 
 
+def staged_columns() -> dict[str, dict[str, str]]:
+    """Every staged table with its columns and their types, for those who read the SQL of the marts."""
+    tables = _staged_tables("staged", "")
+    return {name: {c.name: str(c.type).lower() for c in table.columns} for name, table in tables.items()}
+
+
 class Staging:
     """One staging schema: `load` fills a table from Arrow batches, `compute` from a file of `include/sql/marts`."""
 

@@ -332,7 +332,7 @@ def _create_tables() -> None:
             "difference_low",
             sa.Double(),
             nullable=True,
-            comment="Lower end of its confidence interval; null with one village",
+            comment="Lower end of its confidence interval; null below three villages",
         ),
         sa.Column("difference_high", sa.Double(), nullable=True, comment="Upper end of its confidence interval"),
         sa.Column(
@@ -345,7 +345,7 @@ def _create_tables() -> None:
             "change_low",
             sa.Double(),
             nullable=True,
-            comment="Lower end of its confidence interval; null with one village",
+            comment="Lower end of its confidence interval; null below three villages",
         ),
         sa.Column("change_high", sa.Double(), nullable=True, comment="Upper end of its confidence interval"),
         sa.Column("confidence", sa.Double(), nullable=False, comment="Confidence of the intervals, 0-1"),
