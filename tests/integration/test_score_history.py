@@ -227,11 +227,10 @@ def test_the_history_of_a_warehouse_from_before_begins_with_its_latest_load(
         command.upgrade(config, "0003")
         connection.execute(
             text(
-                "insert into ops.load_run values ('r', :day, 'success', '{}', now(), now(), '{}');"
+                "insert into ops.load_run values ('r', date '2026-11-24', 'success', '{}', now(), now(), '{}');"
                 "insert into core.dim_indicator values ('k1', 'ibangga_2021', 1, 'ketentraman', true, 'housing', 'x');"
                 "insert into core.family_score values ('f', 'survey', '2104011001', 1, 1, 1, 1, 1, 'rentan', '1', 's')"
-            ),
-            {"day": day(0)},
+            )
         )
     migrate(warehouse_engine)
     (kept,) = rows(warehouse_engine, "select * from core.fact_family_score")

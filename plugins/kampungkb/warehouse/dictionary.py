@@ -108,9 +108,9 @@ _FRONT = """# Data dictionary
 `python -m kampungkb.warehouse.dictionary`; change those, not the page.*
 
 *Made of* names the columns at the beginning of the chain, read out of the SQL of `include/sql/marts` and of the views:
-`family_score.states` and the like are tables that the score step fills; [where they come from](#from-the-sources) stands
-below, down to the question of the form. Nothing stands there for a column that only counts rows or is the load's own.
-A key column is marked ·."""
+`family_score.states` and the like are tables that the score step fills; [where they come from](#from-the-sources)
+stands below, down to the question of the form. Nothing stands there for a column that only counts rows or is the
+load's own. A key column is marked ·."""
 
 
 def _lineage(relations: list[Relation]) -> Lineage:

@@ -29,7 +29,8 @@ class Lineage:
     """Columns by the columns they are made of. `tables` gives each table its columns, `statements` its SQL if any."""
 
     def __init__(self, tables: Mapping[str, Mapping[str, str]], statements: Mapping[str, str]) -> None:
-        self._tables = {name: dict(columns) for name, columns in tables.items()}
+        self._tables: dict[str, object] = {name: dict(columns) for name, columns in tables.items()}
+        self._columns = {name: tuple(columns) for name, columns in tables.items()}
         self._statements = statements
 
     def leaves(self, column: Column) -> set[Column]:
@@ -62,9 +63,9 @@ class Lineage:
             read.set("db", None)
         qualified = qualify(parsed, schema=self._tables, dialect=DIALECT, validate_qualify_columns=False)
         scope = build_scope(qualified)
-        return {column: self._read_by(column, qualified, scope) for column in self._tables[table]}
+        return {column: self._read_by(column, qualified, scope) for column in self._columns[table]}
 
-    def _read_by(self, column: str, statement: exp.Expression, scope: Scope | None) -> set[Column]:
+    def _read_by(self, column: str, statement: exp.Expr, scope: Scope | None) -> set[Column]:
         node = lineage(column, statement, scope=scope, dialect=DIALECT, schema=self._tables)
         leaves = (leaf for leaf in node.walk() if isinstance(leaf.source, exp.Table))
         return {(leaf.source.name, leaf.name.split(".")[-1].strip('"')) for leaf in leaves}
