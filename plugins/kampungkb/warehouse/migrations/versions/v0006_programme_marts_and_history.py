@@ -4,6 +4,8 @@ Revision 0006. The history begins with the latest load: which families earlier l
 evidence alone is not known either until the next load: it stands empty.
 """
 
+from datetime import date
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -176,64 +178,67 @@ def _extend_tables() -> None:
     op.alter_column("family_score", "evidence", server_default=None, schema="core")
 
 
+def _text(name: str, comment: str) -> sa.Column[str]:
+    return sa.Column(name, sa.Text(), nullable=False, comment=comment)
+
+
+def _nullable_text(name: str, comment: str) -> sa.Column[str]:
+    return sa.Column(name, sa.Text(), nullable=True, comment=comment)
+
+
+def _count(name: str, comment: str) -> sa.Column[int]:
+    return sa.Column(name, sa.Integer(), nullable=False, comment=comment)
+
+
+def _nullable_count(name: str, comment: str) -> sa.Column[int]:
+    return sa.Column(name, sa.Integer(), nullable=True, comment=comment)
+
+
+def _double(name: str, comment: str) -> sa.Column[float]:
+    return sa.Column(name, sa.Double(), nullable=True, comment=comment)
+
+
+def _required_double(name: str, comment: str) -> sa.Column[float]:
+    return sa.Column(name, sa.Double(), nullable=False, comment=comment)
+
+
+def _date(name: str, comment: str) -> sa.Column[date]:
+    return sa.Column(name, sa.Date(), nullable=False, comment=comment)
+
+
+def _nullable_date(name: str, comment: str) -> sa.Column[date]:
+    return sa.Column(name, sa.Date(), nullable=True, comment=comment)
+
+
 def _create_tables() -> None:
     op.create_table(
         "fact_family_score",
-        sa.Column("family_key", sa.Text(), nullable=False, comment="Pseudonym of the family"),
-        sa.Column(
-            "basis",
-            sa.Text(),
-            nullable=False,
-            comment="survey: the form's answers; integrated: linked evidence decides where it speaks",
-        ),
-        sa.Column("valid_from", sa.Date(), nullable=False, comment="as_of of the first load of the spell"),
-        sa.Column(
+        _text("family_key", "Pseudonym of the family"),
+        _text("basis", "survey: the form's answers; integrated: linked evidence decides where it speaks"),
+        _date("valid_from", "as_of of the first load of the spell"),
+        _nullable_date(
             "valid_to",
-            sa.Date(),
-            nullable=True,
-            comment="as_of of the first load after it that says otherwise or lacks the family; null where it is the "
-            "latest",
+            "as_of of the first load after it that says otherwise or lacks the family; null where it is the latest",
         ),
-        sa.Column(
-            "methodology",
-            sa.Text(),
-            nullable=False,
-            comment="Version of the methodology, which gives states their order",
-        ),
-        sa.Column("village_code", sa.Text(), nullable=False, comment="Village code, 10 digits"),
-        sa.Column("members", sa.Integer(), nullable=False, comment="Accepted members"),
-        sa.Column(
-            "ketentraman", sa.Double(), nullable=True, comment="100 x achieved / applicable; null where none applies"
-        ),
-        sa.Column(
-            "kemandirian", sa.Double(), nullable=True, comment="100 x achieved / applicable; null where none applies"
-        ),
-        sa.Column(
-            "kebahagiaan", sa.Double(), nullable=True, comment="100 x achieved / applicable; null where none applies"
-        ),
-        sa.Column(
-            "ibangga", sa.Double(), nullable=True, comment="Mean of the three dimensions; null where one is null"
-        ),
-        sa.Column("category", sa.Text(), nullable=True, comment="rentan (< 40), berkembang (40-70), tangguh (> 70)"),
-        sa.Column(
-            "states",
-            sa.Text(),
-            nullable=False,
-            comment="One character an indicator by position: 1 achieved, 0 not, - not applicable or missing",
-        ),
-        sa.Column(
+        _text("methodology", "Version of the methodology, which gives states their order"),
+        _text("village_code", "Village code, 10 digits"),
+        _count("members", "Accepted members"),
+        _double("ketentraman", "100 x achieved / applicable; null where none applies"),
+        _double("kemandirian", "100 x achieved / applicable; null where none applies"),
+        _double("kebahagiaan", "100 x achieved / applicable; null where none applies"),
+        _double("ibangga", "Mean of the three dimensions; null where one is null"),
+        _nullable_text("category", "rentan (< 40), berkembang (40-70), tangguh (> 70)"),
+        _text("states", "One character an indicator by position: 1 achieved, 0 not, - not applicable or missing"),
+        _text(
             "provenances",
-            sa.Text(),
-            nullable=False,
-            comment="One character an indicator: s survey, r civil_registry, i health_insurance, x mixed, n "
+            "One character an indicator: s survey, r civil_registry, i health_insurance, x mixed, n "
             "not_applicable, m missing",
         ),
-        sa.Column(
+        _text(
             "evidence",
-            sa.Text(),
-            nullable=False,
-            comment="What linked records say alone, one character an indicator: 1 achieved, 0 not, n not applicable,"
-            " m nothing or not enough, - no source beside the survey; the same on both bases",
+            "What linked records say alone, one character an indicator: 1 achieved, 0 not, n not "
+            "applicable, m nothing or not enough, - no source beside the survey; the same on both "
+            "bases",
         ),
         sa.CheckConstraint("valid_from < valid_to", name="fact_family_score_validity_check"),
         sa.PrimaryKeyConstraint("family_key", "basis", "valid_from", name="fact_family_score_pkey"),
@@ -246,61 +251,33 @@ def _create_tables() -> None:
     op.create_index("fact_family_score_valid_to_idx", "fact_family_score", ["valid_to"], unique=False, schema="core")
     op.create_table(
         "family_function",
-        sa.Column("village_code", sa.Text(), nullable=False, comment="Village code, 10 digits"),
-        sa.Column("function", sa.Text(), nullable=False, comment="Id of the family function"),
-        sa.Column("basis", sa.Text(), nullable=False, comment="survey or integrated"),
-        sa.Column(
-            "applicable",
-            sa.Integer(),
-            nullable=False,
-            comment="Answers to indicators of the function that apply and are known, over all families",
-        ),
-        sa.Column("achieved", sa.Integer(), nullable=False, comment="Answers among them that are achieved"),
-        sa.Column("share", sa.Double(), nullable=True, comment="achieved / applicable, 0-1; null where none applies"),
+        _text("village_code", "Village code, 10 digits"),
+        _text("function", "Id of the family function"),
+        _text("basis", "survey or integrated"),
+        _count("applicable", "Answers to indicators of the function that apply and are known, over all families"),
+        _count("achieved", "Answers among them that are achieved"),
+        _double("share", "achieved / applicable, 0-1; null where none applies"),
         sa.PrimaryKeyConstraint("village_code", "function", "basis", name="family_function_pkey"),
         schema="mart",
         comment="The family functions, one row a village, function and basis; as of the latest load",
     )
     op.create_table(
         "kampung_kb_candidate",
-        sa.Column("village_code", sa.Text(), nullable=False, comment="Village code, 10 digits"),
-        sa.Column(
-            "rank", sa.Integer(), nullable=True, comment="1 for the greatest need; null where the village has no figure"
-        ),
-        sa.Column(
-            "need_score",
-            sa.Double(),
-            nullable=True,
-            comment="100 x weighted mean of the figures present, 0-100; higher is needier",
-        ),
-        sa.Column("village", sa.Text(), nullable=False, comment="Name of the village"),
-        sa.Column("district", sa.Text(), nullable=True, comment="Name of the district"),
-        sa.Column("families", sa.Integer(), nullable=False, comment="Accepted families"),
-        sa.Column("ibangga", sa.Double(), nullable=True, comment="Mean of the families' index, 0-100"),
-        sa.Column("rentan", sa.Integer(), nullable=False, comment="Families below 40"),
-        sa.Column("index_gap", sa.Double(), nullable=True, comment="1 - ibangga / 100"),
-        sa.Column("rentan_share", sa.Double(), nullable=True, comment="rentan / families with an index, 0-1"),
-        sa.Column(
-            "documents_unmet",
-            sa.Double(),
-            nullable=True,
-            comment="Unmet share of the indicators of data and documents, 0-1",
-        ),
-        sa.Column(
-            "behaviour_unmet", sa.Double(), nullable=True, comment="Unmet share of the indicators of behaviour, 0-1"
-        ),
-        sa.Column(
-            "services_unmet", sa.Double(), nullable=True, comment="Unmet share of the indicators of services, 0-1"
-        ),
-        sa.Column(
-            "environment_unmet",
-            sa.Double(),
-            nullable=True,
-            comment="Unmet share of the indicators of the living environment, 0-1",
-        ),
-        sa.Column(
-            "programme_gap", sa.Double(), nullable=True, comment="1 - participating / eligible over all programmes, 0-1"
-        ),
+        _text("village_code", "Village code, 10 digits"),
+        _nullable_count("rank", "1 for the greatest need; null where the village has no figure"),
+        _double("need_score", "100 x weighted mean of the figures present, 0-100; higher is needier"),
+        _text("village", "Name of the village"),
+        _nullable_text("district", "Name of the district"),
+        _count("families", "Accepted families"),
+        _double("ibangga", "Mean of the families' index, 0-100"),
+        _count("rentan", "Families below 40"),
+        _double("index_gap", "1 - ibangga / 100"),
+        _double("rentan_share", "rentan / families with an index, 0-1"),
+        _double("documents_unmet", "Unmet share of the indicators of data and documents, 0-1"),
+        _double("behaviour_unmet", "Unmet share of the indicators of behaviour, 0-1"),
+        _double("services_unmet", "Unmet share of the indicators of services, 0-1"),
+        _double("environment_unmet", "Unmet share of the indicators of the living environment, 0-1"),
+        _double("programme_gap", "1 - participating / eligible over all programmes, 0-1"),
         sa.PrimaryKeyConstraint("village_code", name="kampung_kb_candidate_pkey"),
         schema="mart",
         comment="Villages that are not Kampung KB, ranked by need (basis integrated; weights in "
@@ -308,53 +285,21 @@ def _create_tables() -> None:
     )
     op.create_table(
         "kampung_kb_effect",
-        sa.Column("as_of", sa.Date(), nullable=False, comment="Date of the load"),
-        sa.Column("basis", sa.Text(), nullable=False, comment="survey or integrated"),
-        sa.Column("measure", sa.Text(), nullable=False, comment="ketentraman, kemandirian, kebahagiaan or ibangga"),
-        sa.Column(
-            "baseline_as_of",
-            sa.Date(),
-            nullable=False,
-            comment="First published load, at which the villages were matched",
-        ),
-        sa.Column(
-            "villages", sa.Integer(), nullable=False, comment="Kampung KB on as_of that have comparison villages"
-        ),
-        sa.Column("kampung_kb_mean", sa.Double(), nullable=False, comment="Mean over these villages, 0-100"),
-        sa.Column(
-            "comparison_mean",
-            sa.Double(),
-            nullable=False,
-            comment="Mean of the means of each one's nearest other villages, 0-100",
-        ),
-        sa.Column("difference", sa.Double(), nullable=False, comment="kampung_kb_mean - comparison_mean, in points"),
-        sa.Column(
-            "difference_low",
-            sa.Double(),
-            nullable=True,
-            comment="Lower end of its confidence interval; null below three villages",
-        ),
-        sa.Column("difference_high", sa.Double(), nullable=True, comment="Upper end of its confidence interval"),
-        sa.Column(
-            "change",
-            sa.Double(),
-            nullable=True,
-            comment="difference less that of the first load, in points; null at the first load",
-        ),
-        sa.Column(
-            "change_low",
-            sa.Double(),
-            nullable=True,
-            comment="Lower end of its confidence interval; null below three villages",
-        ),
-        sa.Column("change_high", sa.Double(), nullable=True, comment="Upper end of its confidence interval"),
-        sa.Column("confidence", sa.Double(), nullable=False, comment="Confidence of the intervals, 0-1"),
-        sa.Column(
-            "caution",
-            sa.Text(),
-            nullable=False,
-            comment="What the comparison does not prove, in Indonesian and English",
-        ),
+        _date("as_of", "Date of the load"),
+        _text("basis", "survey or integrated"),
+        _text("measure", "ketentraman, kemandirian, kebahagiaan or ibangga"),
+        _date("baseline_as_of", "First published load, at which the villages were matched"),
+        _count("villages", "Kampung KB on as_of that have comparison villages"),
+        _required_double("kampung_kb_mean", "Mean over these villages, 0-100"),
+        _required_double("comparison_mean", "Mean of the means of each one's nearest other villages, 0-100"),
+        _required_double("difference", "kampung_kb_mean - comparison_mean, in points"),
+        _double("difference_low", "Lower end of its confidence interval; null below three villages"),
+        _double("difference_high", "Upper end of its confidence interval"),
+        _double("change", "difference less that of the first load, in points; null at the first load"),
+        _double("change_low", "Lower end of its confidence interval; null below three villages"),
+        _double("change_high", "Upper end of its confidence interval"),
+        _required_double("confidence", "Confidence of the intervals, 0-1"),
+        _text("caution", "What the comparison does not prove, in Indonesian and English"),
         sa.CheckConstraint("change_low <= change_high", name="kampung_kb_effect_change_check"),
         sa.CheckConstraint("difference_low <= difference_high", name="kampung_kb_effect_difference_check"),
         sa.PrimaryKeyConstraint("as_of", "basis", "measure", name="kampung_kb_effect_pkey"),
@@ -364,39 +309,18 @@ def _create_tables() -> None:
     )
     op.create_table(
         "life_cycle",
-        sa.Column("village_code", sa.Text(), nullable=False, comment="Village code, 10 digits"),
-        sa.Column(
+        _text("village_code", "Village code, 10 digits"),
+        _text(
             "life_cycle",
-            sa.Text(),
-            nullable=False,
-            comment="under_five, child, adolescent, reproductive_woman, reproductive_couple, productive or elderly",
+            "under_five, child, adolescent, reproductive_woman, reproductive_couple, productive or elderly",
         ),
-        sa.Column("persons", sa.Integer(), nullable=False, comment="Members of the group"),
-        sa.Column("families", sa.Integer(), nullable=False, comment="Families with such a member"),
-        sa.Column(
-            "insured",
-            sa.Integer(),
-            nullable=False,
-            comment="Members of the group with health insurance (basis integrated)",
-        ),
-        sa.Column(
-            "insurance_known", sa.Integer(), nullable=False, comment="Members of the group whose insurance is known"
-        ),
-        sa.Column(
-            "insured_share",
-            sa.Double(),
-            nullable=True,
-            comment="insured / insurance_known, 0-1; null where none is known",
-        ),
-        sa.Column(
-            "rentan_families",
-            sa.Integer(),
-            nullable=False,
-            comment="Families with such a member that are rentan (basis integrated)",
-        ),
-        sa.Column(
-            "rentan_share", sa.Double(), nullable=True, comment="rentan_families / families, 0-1; null without families"
-        ),
+        _count("persons", "Members of the group"),
+        _count("families", "Families with such a member"),
+        _count("insured", "Members of the group with health insurance (basis integrated)"),
+        _count("insurance_known", "Members of the group whose insurance is known"),
+        _double("insured_share", "insured / insurance_known, 0-1; null where none is known"),
+        _count("rentan_families", "Families with such a member that are rentan (basis integrated)"),
+        _double("rentan_share", "rentan_families / families, 0-1; null without families"),
         sa.PrimaryKeyConstraint("village_code", "life_cycle", name="life_cycle_pkey"),
         schema="mart",
         comment="Surveyed members by life-cycle group (ages on as_of; groups overlap), one row a village and "
@@ -404,24 +328,12 @@ def _create_tables() -> None:
     )
     op.create_table(
         "programme_coverage",
-        sa.Column("village_code", sa.Text(), nullable=False, comment="Village code, 10 digits"),
-        sa.Column("programme", sa.Text(), nullable=False, comment="BKB, BKR, PIK-R, BKL or UPPKA"),
-        sa.Column(
-            "eligible",
-            sa.Integer(),
-            nullable=False,
-            comment="Families eligible by a member's age or an unmet need; see the methodology",
-        ),
-        sa.Column("participating", sa.Integer(), nullable=False, comment="Eligible families that take part"),
-        sa.Column(
-            "share", sa.Double(), nullable=True, comment="participating / eligible, 0-1; null where none is eligible"
-        ),
-        sa.Column(
-            "unanswered",
-            sa.Integer(),
-            nullable=False,
-            comment="Eligible families without an answer; they count as not taking part",
-        ),
+        _text("village_code", "Village code, 10 digits"),
+        _text("programme", "BKB, BKR, PIK-R, BKL or UPPKA"),
+        _count("eligible", "Families eligible by a member's age or an unmet need; see the methodology"),
+        _count("participating", "Eligible families that take part"),
+        _double("share", "participating / eligible, 0-1; null where none is eligible"),
+        _count("unanswered", "Eligible families without an answer; they count as not taking part"),
         sa.PrimaryKeyConstraint("village_code", "programme", name="programme_coverage_pkey"),
         schema="mart",
         comment="Families that take part in a family-based programme, of those eligible, one row a village and "
@@ -429,16 +341,11 @@ def _create_tables() -> None:
     )
     op.create_table(
         "sector_action",
-        sa.Column("village_code", sa.Text(), nullable=False, comment="Village code, 10 digits"),
-        sa.Column("sector", sa.Text(), nullable=False, comment="Id of the sector; each need belongs to one"),
-        sa.Column("need", sa.Text(), nullable=False, comment="Id of the indicator that is not achieved"),
-        sa.Column("families", sa.Integer(), nullable=False, comment="Families that do not achieve it"),
-        sa.Column(
-            "persons",
-            sa.Integer(),
-            nullable=False,
-            comment="Members who fail it where it asks each member, else all members of the families",
-        ),
+        _text("village_code", "Village code, 10 digits"),
+        _text("sector", "Id of the sector; each need belongs to one"),
+        _text("need", "Id of the indicator that is not achieved"),
+        _count("families", "Families that do not achieve it"),
+        _count("persons", "Members who fail it where it asks each member, else all members of the families"),
         sa.PrimaryKeyConstraint("village_code", "sector", "need", name="sector_action_pkey"),
         schema="mart",
         comment="Needs (indicators not achieved, basis integrated) by the sector that acts on them, one row a "
@@ -446,41 +353,18 @@ def _create_tables() -> None:
     )
     op.create_table(
         "source_agreement",
-        sa.Column("village_code", sa.Text(), nullable=False, comment="Village code, 10 digits"),
-        sa.Column("indicator", sa.Text(), nullable=False, comment="Id of the indicator"),
-        sa.Column("evidence_source", sa.Text(), nullable=False, comment="civil_registry or health_insurance"),
-        sa.Column("both_yes", sa.Integer(), nullable=False, comment="Families in which both say achieved"),
-        sa.Column("both_no", sa.Integer(), nullable=False, comment="Families in which both say not achieved"),
-        sa.Column(
-            "survey_only_yes",
-            sa.Integer(),
-            nullable=False,
-            comment="Families in which the survey says achieved and the evidence not achieved",
-        ),
-        sa.Column(
-            "registry_only_yes",
-            sa.Integer(),
-            nullable=False,
-            comment="Families in which the evidence says achieved and the survey not achieved",
-        ),
-        sa.Column(
-            "missing",
-            sa.Integer(),
-            nullable=False,
-            comment="Families to which it applies where the survey or the evidence has no (full) answer",
-        ),
-        sa.Column(
-            "not_applicable",
-            sa.Integer(),
-            nullable=False,
-            comment="Families to which it does not apply, by the survey or by the evidence",
-        ),
-        sa.Column(
+        _text("village_code", "Village code, 10 digits"),
+        _text("indicator", "Id of the indicator"),
+        _text("evidence_source", "civil_registry or health_insurance"),
+        _count("both_yes", "Families in which both say achieved"),
+        _count("both_no", "Families in which both say not achieved"),
+        _count("survey_only_yes", "Families in which the survey says achieved and the evidence not achieved"),
+        _count("registry_only_yes", "Families in which the evidence says achieved and the survey not achieved"),
+        _count("missing", "Families to which it applies where the survey or the evidence has no (full) answer"),
+        _count("not_applicable", "Families to which it does not apply, by the survey or by the evidence"),
+        _double(
             "agreement_share",
-            sa.Double(),
-            nullable=True,
-            comment="(both_yes + both_no) / those and survey_only_yes and registry_only_yes, 0-1; null where there "
-            "are none",
+            "(both_yes + both_no) / those and survey_only_yes and registry_only_yes, 0-1; null where there are none",
         ),
         sa.PrimaryKeyConstraint("village_code", "indicator", name="source_agreement_pkey"),
         schema="mart",
@@ -489,36 +373,17 @@ def _create_tables() -> None:
     )
     op.create_table(
         "survey_coverage",
-        sa.Column("village_code", sa.Text(), nullable=False, comment="Village code, 10 digits"),
-        sa.Column("families_surveyed", sa.Integer(), nullable=False, comment="Accepted families of the survey"),
-        sa.Column(
-            "family_cards",
-            sa.Integer(),
-            nullable=True,
-            comment="Family cards of the village; null where the load had no registry",
-        ),
-        sa.Column(
+        _text("village_code", "Village code, 10 digits"),
+        _count("families_surveyed", "Accepted families of the survey"),
+        _nullable_count("family_cards", "Family cards of the village; null where the load had no registry"),
+        _double(
             "share",
-            sa.Double(),
-            nullable=True,
-            comment="families_surveyed / family_cards; above 1 where more families are surveyed than cards issued; "
-            "null without",
+            "families_surveyed / family_cards; above 1 where more families are surveyed than cards "
+            "issued; null without",
         ),
-        sa.Column(
-            "cards_surveyed",
-            sa.Integer(),
-            nullable=True,
-            comment="Cards of the village whose number a surveyed family gives",
-        ),
-        sa.Column(
-            "card_share", sa.Double(), nullable=True, comment="cards_surveyed / family_cards, 0-1; null without cards"
-        ),
-        sa.Column(
-            "median_survey_age_days",
-            sa.Double(),
-            nullable=True,
-            comment="Median days from survey to as_of; null without families",
-        ),
+        _nullable_count("cards_surveyed", "Cards of the village whose number a surveyed family gives"),
+        _double("card_share", "cards_surveyed / family_cards, 0-1; null without cards"),
+        _double("median_survey_age_days", "Median days from survey to as_of; null without families"),
         sa.PrimaryKeyConstraint("village_code", name="survey_coverage_pkey"),
         schema="mart",
         comment="Surveyed families against the registry's family cards, one row a village; as of the latest load",
