@@ -15,7 +15,7 @@ SIZES ?= 32000 58000
 FAMILIES ?= 580000
 MEMBERS ?= 2100000
 
-.PHONY: help setup run up test test-services bench bench-validate lint lint-python lint-types lint-sql format lock clean
+.PHONY: help setup run up test test-services test-scheduler bench bench-validate lint lint-python lint-types lint-sql format lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test: $(INSTALLED) ## all tests; those that need a database server skip where th
 
 test-services: $(INSTALLED) ## the tests on PostgreSQL and MariaDB servers; fails where a server is absent
 	KAMPUNGKB_TEST_SERVICES=required $(BIN)/pytest -m services
+
+test-scheduler: $(INSTALLED) ## a suspicious delivery under Airflow's own scheduler, answered by a person; some minutes
+	$(BIN)/pytest -m scheduler
 
 bench: $(INSTALLED) ## measure whole nightly loads at SIZES families, report under var/bench
 	$(BIN)/python benchmarks/nightly.py $(SIZES)

@@ -1,12 +1,12 @@
 """The quality score of a whole source, from the same checks and by the same formula as that of a village.
 
-Revision 0008.
+Revision 0005.
 """
 
 from alembic import op
 
-revision = "0008"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
