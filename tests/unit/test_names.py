@@ -64,7 +64,9 @@ def test_the_table_of_cases(of_cases: Names, case: dict[str, str]) -> None:
     assert of_cases[case["raw"]] == (case["normalised"], case["key"]), case["why"]
 
 
-@pytest.mark.parametrize("name", ["titles", "particles", "abbreviations", "spellings", "letters", "nicknames", "sounds"])
+@pytest.mark.parametrize(
+    "name", ["titles", "particles", "abbreviations", "spellings", "letters", "nicknames", "sounds"]
+)
 def test_every_row_names_its_source(name: str) -> None:
     assert [row for row in table(name) if not row["source"].strip()] == []
 
@@ -109,9 +111,7 @@ def test_case_and_white_space_mean_nothing(names: duckdb.DuckDBPyConnection, tex
 
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.text(max_size=40), min_size=50, max_size=200))
-def test_any_text_gives_a_name_and_a_key_unless_it_is_blank(
-    names: duckdb.DuckDBPyConnection, texts: list[str]
-) -> None:
+def test_any_text_gives_a_name_and_a_key_unless_it_is_blank(names: duckdb.DuckDBPyConnection, texts: list[str]) -> None:
     for raw, (name, key) in normalised(names, texts).items():
         assert (name is None) == (key is None)
         assert name != "" and key != ""
