@@ -75,7 +75,9 @@ def test_the_same_nik_needs_an_agreeing_birth_date_or_name(
 
 def test_records_of_one_source_are_linked_too(run: Run) -> None:
     reference, frame = linked(
-        run, anggota=[member("f1"), member("f2", 3)], peserta=[card("c1"), card("c2"), card("c3", nik=None, tglLahir=None)]
+        run,
+        anggota=[member("f1"), member("f2", 3)],
+        peserta=[card("c1"), card("c2"), card("c3", nik=None, tglLahir=None)],
     )
 
     assert frame["person_key"].nunique() == 2
