@@ -30,11 +30,10 @@ from kampungkb.settings import Settings
 pytestmark = pytest.mark.unit
 
 MODEL = read_definition()
-FACTS = {
-    "source": "varchar", "source_key": "varchar", "nik": "varchar", "nik_15": "varchar", "nik_digits": "varchar", "nik_doubtful": "boolean",
-    "birth_date": "date", "full_name": "varchar", "sex": "integer", "village_code": "varchar", "household": "varchar",
-    "family_card": "varchar", "mother_nik": "varchar", "mother_full_name": "varchar",
-}  # fmt: skip
+TEXTS = (
+    "source source_key nik nik_15 nik_digits full_name village_code household family_card mother_nik mother_full_name"
+)
+FACTS = {**dict.fromkeys(TEXTS.split(), "varchar"), "nik_doubtful": "boolean", "birth_date": "date", "sex": "integer"}
 NIK = "2104015203900001"
 BORN = date(1990, 3, 12)
 SHARED = duckdb.connect()
