@@ -13,13 +13,14 @@ from duckdb import DuckDBPyConnection
 from sqlalchemy import Engine
 from typer.testing import CliRunner, Result
 
+from kampungkb import lake
 from kampungkb.cli import app
 from kampungkb.connections import WAREHOUSE, Connection
 from kampungkb.engine.accepted import SOURCE_OF_PERSONS, attach
 from kampungkb.engine.duckdb import connect, sql_text
 from kampungkb.errors import DecisionError, WarehouseError
 from kampungkb.linkage.decisions import Decision, Pair, Record, decide, decisions_for, in_force, undo
-from kampungkb.linkage.model import Model, Parameters, parse_definition
+from kampungkb.linkage.model import PARAMETERS, Model, Parameters, load_model, parse_definition, write_parameters
 from kampungkb.linkage.review import create_decisions, write_review
 from kampungkb.refs import Linked
 from kampungkb.run import Run
@@ -29,7 +30,7 @@ from tests.oracle.accepted import write_accepted
 
 pytestmark = pytest.mark.integration
 
-NIK, OTHER = "2104010101900001", "2104014101900002"
+NIK, CARD = "2104017012710001", "0000000000001"
 FAMILY = "210401100100000001"
 SITI, TWIN, REGISTERED = f"{FAMILY}-1", f"{FAMILY}-2", NIK
 SURVEY, REGISTRY = "family_survey", "civil_registry"
@@ -222,6 +223,31 @@ def test_linkage_reads_the_decisions_and_writes_down_which_it_used(
             **{"right_key": SITI, "decision": "same"},
         }
     ]
+
+
+@pytest.mark.parametrize("prior", [1e-12, 1e-4, 0.9])
+def test_no_model_overrules_a_decision(
+    prior: float, settings: Settings, warehouse_engine: Engine, warehouse_connection: Connection
+) -> None:
+    nights = LinkedNights(settings, warehouse_engine, {WAREHOUSE: warehouse_connection})
+    copy = {"noKartu": CARD, "nik": NIK, "nama": "SITI AMINAH", "tglLahir": date(1971, 12, 30), "sex": "P"}
+    tables = {**TABLES, "peserta": [copy]}
+    nights.load(tables)
+    keys = nights.keys()
+    assert keys[REGISTRY, NIK] == keys["health_insurance", CARD] != keys[SURVEY, TWIN]
+
+    decide(warehouse_engine, Pair.of(Record(REGISTRY, NIK), Record("health_insurance", CARD)), "different", "Rina", "a")
+    decide(warehouse_engine, Pair.of(Record(REGISTRY, NIK), Record(SURVEY, TWIN)), "same", "Rina", "b")
+    shipped = load_model(settings)
+    other = shipped.parameters.model_copy(update={"prior": prior})
+    write_parameters(other, lake.private_folder(settings.root / "reference") / PARAMETERS)
+    assert load_model(settings).version != shipped.version
+    nights.load(tables)
+
+    keys = nights.keys()
+    assert keys[REGISTRY, NIK] == keys[SURVEY, TWIN] != keys["health_insurance", CARD]
+    states = nights.rows("select state, decision, linked from vault.match_review where decision is not null order by 2")
+    assert states == [("decided", "different", False), ("decided", "same", True)]
 
 
 def test_the_first_night_has_no_decisions_and_a_warehouse_out_of_reach_is_a_fault(

@@ -14,7 +14,10 @@ from kampungkb.settings import PROJECT_ROOT
 
 pytestmark = pytest.mark.unit
 
-COMMANDS = ("run", "up", "sql", "data-docs", "warehouse", "sample", "load-registry", "serve-insurance", "review")
+COMMANDS = (
+    *("run", "up", "sql", "data-docs", "warehouse", "sample", "load-registry", "serve-insurance"),
+    *("linkage", "review"),
+)
 
 
 def _command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

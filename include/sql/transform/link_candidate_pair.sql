@@ -6,7 +6,7 @@ select
     left_record.source_key as left_key,
     right_record.source as right_source,
     right_record.source_key as right_key,
-    candidate_pair.* exclude (left_id, right_id)
+    candidate_pair.* exclude (left_id, right_id) -- noqa: RF02
 from candidate_pair
 inner join person_record as left_record on candidate_pair.left_id = left_record.record_id
 inner join person_record as right_record on candidate_pair.right_id = right_record.record_id

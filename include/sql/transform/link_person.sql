@@ -2,7 +2,8 @@
 -- Grain: one row per accepted person record.
 -- Keys: (source, source_key).
 -- match_rule is the first rule, in the order of the rules, that joins the record to another one, else single;
--- model_version is that of the model where a rule of the model joins it; linked_since is the date since which the record has carried its key.
+-- model_version is that of the model where a rule of the model joins it; linked_since is the date since which the
+-- record has carried its key.
 with first_rule as (
     select
         record_id,

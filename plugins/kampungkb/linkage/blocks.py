@@ -23,7 +23,8 @@ def add_blocks(connection: DuckDBPyConnection, definition: Definition, table: st
     drop = ", ".join(f"key_{place}" for place in range(1, len(definition.blocking) + 1))
     connection.execute(
         f"create or replace table {target} as "
-        f"with keyed as (select *, {keys}, ({definition.one_record_per or 'null::varchar'}) as {EXCLUSIVE} from {table}) "
+        f"with keyed as (select *, {keys}, cast({definition.one_record_per or 'null'} as varchar) as {EXCLUSIVE} "
+        f"from {table}) "
         f"select * exclude ({drop}), {bounded} from keyed"
     )
 

@@ -19,7 +19,7 @@ def label_records(connection: DuckDBPyConnection, pairs: str) -> None:
     graph = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), (size, size))
     _, component = connected_components(graph, directed=False)
     _, first = np.unique(component, return_index=True)
-    labels = pa.table({"record_id": np.arange(1, size), "label": first[component][1:]})
+    labels = pa.table({"record_id": pa.array(np.arange(1, size)), "label": pa.array(first[component][1:])})
     connection.register("labelled", labels)
     connection.execute("create or replace temp table record_label as select record_id, label from labelled")
     connection.unregister("labelled")

@@ -28,7 +28,7 @@ def predict(connection: DuckDBPyConnection, model: Model, *, only_changed: bool 
         threshold_match_probability=model.definition.decision.floor, warning_mode="never"
     )
     connection.execute(f"create or replace table {PAIR} as {_select(model.definition, predicted.physical_name)}")
-    made.table_management.delete_tables_created_by_splink_from_db()
+    predicted.drop_table_from_database_and_remove_from_cache()
     weigh(connection, model)
 
 

@@ -1,6 +1,6 @@
 """The history of the crosswalk, the review of doubtful pairs with its decisions, and duplicates within a source.
 
-Revision 0005. What stands in the crosswalk at the upgrade counts as appeared in the latest load: when it first came is
+Revision 0007. What stands in the crosswalk at the upgrade counts as appeared in the latest load: when it first came is
 not known.
 """
 
@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0005"
-down_revision = "0003"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
