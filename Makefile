@@ -15,7 +15,8 @@ SIZES ?= 32000 58000
 FAMILIES ?= 580000
 MEMBERS ?= 2100000
 
-.PHONY: help setup run up test test-services test-scheduler bench bench-validate lint lint-python lint-types lint-sql format lock clean
+.PHONY: help setup run up test test-browser test-services test-scheduler bench bench-validate lint lint-python lint-types \
+	lint-sql format lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +30,11 @@ up: $(INSTALLED) ## Airflow's UI and scheduler and the sample sources on this ma
 	@$(BIN)/kampungkb up
 
 test: $(INSTALLED) ## all tests; those that need a database server skip where there is none
-	$(BIN)/pytest -n $(JOBS) --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest -m "not browser" -n $(JOBS) --maxprocesses 4 --dist loadfile
+
+test-browser: $(INSTALLED) ## the page in a browser, on a running Airflow (installs playwright; needs chromium; some minutes)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/browser.txt
+	KAMPUNGKB_TEST_BROWSER=required $(BIN)/pytest -m browser tests/browser
 
 test-services: $(INSTALLED) ## the tests on PostgreSQL and MariaDB servers; fails where a server is absent
 	KAMPUNGKB_TEST_SERVICES=required $(BIN)/pytest -m services
@@ -69,6 +74,7 @@ lock: $(INSTALLED) ## resolve requirements/*.txt anew from pyproject.toml (UPGRA
 	$(LOCK) $(UPGRADE) requirements/bootstrap.in -o requirements/bootstrap.txt
 	$(LOCK) $(UPGRADE) pyproject.toml -o requirements/run.txt
 	$(LOCK) $(UPGRADE) pyproject.toml --extra dev -c requirements/run.txt -o requirements/dev.txt
+	$(LOCK) $(UPGRADE) pyproject.toml --extra browser -c requirements/run.txt -o requirements/browser.txt
 	$(LOCK) $(UPGRADE) pyproject.toml --extra spark -c requirements/run.txt -o requirements/spark.txt
 
 clean: ## remove the environment and the tools' caches; var/ stays
