@@ -11,13 +11,13 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from kampungkb.warehouse import linkage_models
+from kampungkb.warehouse import linkage_models, programme_models
 from kampungkb.warehouse.base import SCHEMAS, Base
 from kampungkb.warehouse.base import col as _col
 from kampungkb.warehouse.base import key as _key
 from kampungkb.warehouse.base import within as _in
 
-__all__ = ["SCHEMAS", "Base", "linkage_models"]
+__all__ = ["SCHEMAS", "Base", "linkage_models", "programme_models"]
 
 
 class _Measures:
@@ -344,6 +344,3 @@ class FamilyLink(Base):
 
     source_key: Mapped[str] = _key("KODE_KELUARGA")
     family_key: Mapped[str] = mapped_column(unique=True, comment="Pseudonym of the family")
-
-
-from kampungkb.warehouse import programme_models  # noqa: E402, F401 - its tables belong to the same metadata
