@@ -16,7 +16,7 @@ from duckdb import DuckDBPyConnection
 from kampungkb.engine.duckdb import sql_text
 from kampungkb.linkage.clusters import label_records
 from kampungkb.linkage.conflicts import Pair, divide
-from kampungkb.linkage.model import Definition, Model, weight_of
+from kampungkb.linkage.model import Definition, Household, Model, weight_of
 
 EXACT_WEIGHT = 40.0
 STEWARD_WEIGHT = 10_000.0
@@ -37,9 +37,9 @@ def decide(connection: DuckDBPyConnection, model: Model) -> None:
         "create or replace table candidate_pair as select *, cast(0 as integer) as level_household, "
         "cast(0 as double) as weight_household from candidate_pair"
     )
-    if model.definition.household is not None:
+    if (household := model.definition.household) is not None:
         connection.execute(f"create or replace temp table household_link as {sql_text('link_household')}")
-        _add_households(connection, model)
+        _add_households(connection, model, household)
         _weigh(connection, model)
         _label(connection)
     _name_rules(connection, model)
@@ -111,14 +111,13 @@ def _label(connection: DuckDBPyConnection) -> None:
     connection.unregister("divided")
 
 
-def _add_households(connection: DuckDBPyConnection, model: Model) -> None:
-    household = model.definition.household
-    assert household is not None
+def _add_households(connection: DuckDBPyConnection, model: Model, household: Household) -> None:
     instead = " + ".join(f"weight_{name}" for name in household.instead_of)
     gain = f"greatest({model.weight(household.comparison, household.level)} - ({instead}), 0.0)"
     connection.execute(f"create or replace temp table acquainted as {sql_text('link_acquainted')}")
     connection.execute(
-        f"update candidate_pair set level_household = 1, weight_household = {gain}, match_weight = match_weight + {gain} "
+        f"update candidate_pair set level_household = 1, weight_household = {gain}, "
+        f"match_weight = match_weight + {gain} "
         "from acquainted where candidate_pair.left_id = acquainted.left_id "
         "and candidate_pair.right_id = acquainted.right_id"
     )

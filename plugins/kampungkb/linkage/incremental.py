@@ -59,8 +59,8 @@ def _fingerprint(connection: DuckDBPyConnection, model: Model) -> None:
     facts += [f"term_frequency_{column}.tf_{column}" for column in frequencies]
     joins = " ".join(f"left join term_frequency_{column} using ({column})" for column in frequencies)
     connection.execute(
-        f"create or replace table {TABLE} as "
-        f"select {TABLE}.*, md5(to_json(row('{model.version}', {', '.join(facts)}))) as fingerprint from {TABLE} {joins}"
+        f"create or replace table {TABLE} as select {TABLE}.*, "
+        f"md5(to_json(row('{model.version}', {', '.join(facts)}))) as fingerprint from {TABLE} {joins}"
     )
 
 

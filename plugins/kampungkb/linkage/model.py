@@ -93,7 +93,7 @@ class NeverAccept(_Part):
 
 
 class Decision(_Part):
-    """Probabilities: pairs below `floor` are forgotten, from `review` a steward is asked, from `accept` it is a link."""
+    """Probabilities: a pair is kept from `floor` on, shown to a steward from `review` on, linked from `accept` on."""
 
     floor: Probability = 0.01
     review: Probability = 0.2

@@ -10,4 +10,5 @@ def read_records(connection: DuckDBPyConnection) -> None:
     """From the accepted tables on the connection make `person_record` and `person_fact`, one row a person record."""
     create_macros(connection)
     connection.execute(f"create table person_record as {sql_text('link_records')}")
+    connection.execute(f"create table person_name as {sql_text('link_names')}")
     connection.execute(f"create table person_fact as {sql_text('link_facts')}")
