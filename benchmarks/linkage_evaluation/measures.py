@@ -13,6 +13,7 @@ from kampungkb.engine.duckdb import connect
 from kampungkb.linkage.clusters import label_records
 from kampungkb.linkage.crosswalk import PERSON_LINK
 from kampungkb.linkage.incremental import CANDIDATE_PAIR
+from kampungkb.linkage.model import load_model
 from kampungkb.linkage.records import read_records
 from kampungkb.linkage.rules import find_groups
 from kampungkb.refs import Validated
@@ -37,8 +38,8 @@ class Measured:
     pairwise: list[Row]
     clusterwise: list[Row]
     calibration: list[Row]
-    brier: float | None
-    """Mean squared distance between probability and truth over the candidate pairs; 0 is perfect."""
+    brier: dict[str, float | None]
+    """By kind of probability: its mean squared distance to the truth over the candidate pairs; 0 is perfect."""
     candidate_pairs: int
 
     def pairs(self, method: str, grouping: str = "all") -> list[Row]:
@@ -72,6 +73,11 @@ def measure(run: Run, truth: Path, *, families: int, seed: int, error_scale: flo
         find_groups(connection)
         label_records(connection, _EXACT)
         _create(connection, "true_person", as_of=run.as_of, persons=str(truth / "persons.parquet"))
+        exclusive = load_model(run.settings).definition.one_record_per or "null"
+        connection.execute(
+            f"create table exclusive_record as select record_id, cast({exclusive} as varchar) as exclusive_key "
+            "from person_fact"
+        )
         _create(
             connection,
             "evaluated_record",
@@ -81,9 +87,10 @@ def measure(run: Run, truth: Path, *, families: int, seed: int, error_scale: flo
         _create(connection, "pair")
         _create(connection, "grouped_pair")
         _create(connection, "judged_pair", pairs=str(persons / CANDIDATE_PAIR))
-        brier, candidates = connection.execute(
-            "select avg(pow(probability - cast(is_true as integer), 2)), count(*) from judged_pair"
-        ).fetchall()[0]
+        ((pair, exclusive, candidates),) = connection.execute(
+            "select avg(pow(pair - cast(is_true as integer), 2)), avg(pow(exclusive - cast(is_true as integer), 2)), "
+            "count(*) from judged_pair"
+        ).fetchall()
         return Measured(
             families=families,
             seed=seed,
@@ -92,7 +99,7 @@ def measure(run: Run, truth: Path, *, families: int, seed: int, error_scale: flo
             pairwise=_rows(connection, "pairwise"),
             clusterwise=_rows(connection, "clusterwise"),
             calibration=_rows(connection, "calibration"),
-            brier=brier,
+            brier={"pair": pair, "exclusive": exclusive},
             candidate_pairs=int(candidates),
         )
 

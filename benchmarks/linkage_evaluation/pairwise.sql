@@ -31,4 +31,4 @@ select
     found_pairs / nullif(true_pairs, 0) as recall,
     2 * found_pairs / nullif(linked_pairs + true_pairs, 0) as f1
 from counted
-order by grouping, heading, method
+order by grouping, try_cast(regexp_extract(heading, '^[0-9]+') as integer) nulls last, heading, method
