@@ -8,7 +8,7 @@ import os
 from datetime import date
 from pathlib import Path
 
-from benchmarks.linkage_evaluation.measures import Measured, measure
+from benchmarks.linkage_evaluation.measures import Measured, measure, validated
 from kampungkb.connections import connections_from_environment
 from kampungkb.landing import extract
 from kampungkb.linkage import link
@@ -21,14 +21,24 @@ from kampungkb.validation import validate
 
 def evaluate(home: Path, *, families: int, seed: int, error_scale: float) -> Measured:
     """Make a sample of that size, seed and error scale in `home`, load it up to the links and measure them."""
+    accept(home, families=families, seed=seed, error_scale=error_scale)
+    as_of, settings = today(), Settings(home=home)
+    run = _run(settings, as_of, {"KAMPUNGKB_PSEUDONYM_KEY": "evaluation"})
+    link(run, validated(settings, as_of))
+    return measure(run, sample_folder(settings) / "truth", families=families, seed=seed, error_scale=error_scale)
+
+
+def accept(home: Path, *, families: int, seed: int, error_scale: float) -> Path:
+    """Make a sample in `home` and load it up to the accepted tables, whose folder is returned."""
     as_of = today()
     generate(home / "sample", families=families, seed=seed, as_of=as_of, error_scale=error_scale)
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_CONN_", "KAMPUNGKB_"))}
     settings = Settings(home=home)
     with surroundings(settings, clean, as_of, families, say=lambda _: None) as around:
         run = _run(settings, as_of, around.variables)
-        link(run, [validate(run, extract(run, source)) for source in SOURCES])
-    return measure(run, sample_folder(settings) / "truth", families=families, seed=seed, error_scale=error_scale)
+        for source in SOURCES:
+            validate(run, extract(run, source))
+    return settings.lake / "accepted" / as_of.isoformat()
 
 
 def evaluate_home(home: Path) -> Measured:
