@@ -23,9 +23,9 @@ from kampungkb.settings import PROJECT_ROOT
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--families", type=int, default=8_000)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[2104, 7])
+    parser.add_argument("--seeds", type=int, nargs="+", help="default: 2104 and 7, none where a home is given")
     parser.add_argument("--scales", type=float, nargs="+", default=[1.0, 2.0])
-    parser.add_argument("--home", type=Path, help="measure the latest links of this home instead of new samples")
+    parser.add_argument("--home", type=Path, help="measure the latest links of this home, before new samples")
     parser.add_argument("--out", type=Path, default=PROJECT_ROOT / "var" / "linkage-evaluation")
     parser.add_argument("--cache", type=Path, default=PROJECT_ROOT / "var" / "cache", help="where FEBRL is kept")
     parser.add_argument("--no-febrl", action="store_true")
@@ -37,16 +37,14 @@ def main() -> int:
     given = _arguments()
     given.out.mkdir(parents=True, exist_ok=True)
     try:
-        if given.home:
-            samples = [evaluate_home(given.home)]
-        else:
-            samples = []
-            for seed, scale in ((seed, scale) for scale in given.scales for seed in given.seeds):
-                home = Path(tempfile.mkdtemp(prefix="home-", dir=given.out))
-                try:
-                    samples.append(evaluate(home, families=given.families, seed=seed, error_scale=scale))
-                finally:
-                    shutil.rmtree(home, ignore_errors=True)
+        samples = [evaluate_home(given.home)] if given.home else []
+        seeds = given.seeds or ([] if given.home else [2104, 7])
+        for seed, scale in ((seed, scale) for scale in given.scales for seed in seeds):
+            home = Path(tempfile.mkdtemp(prefix="home-", dir=given.out))
+            try:
+                samples.append(evaluate(home, families=given.families, seed=seed, error_scale=scale))
+            finally:
+                shutil.rmtree(home, ignore_errors=True)
         folder = None if given.no_febrl else febrl.fetch(given.cache)
         scored = [febrl.score(folder, data_set) for data_set in febrl.DATA_SETS] if folder else []
     except KampungkbError as fault:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from benchmarks.linkage_evaluation.febrl import Scored
 from benchmarks.linkage_evaluation.measures import Measured, Row
-from kampungkb.reporting.messages import message
+from kampungkb.reporting.messages import Message, catalogue, message
 
 KINDS = ("pair", "exclusive")
 _COLOURS = {"pair": "#b45309", "exclusive": "#1d4ed8", "exact": "#9ca3af", "model": "#1d4ed8"}
@@ -38,6 +38,20 @@ def _name(measured: Measured) -> str:
     return _both("linkage_all_sample", families=measured.families, seed=measured.seed, scale=scale)
 
 
+def _texts(heading: str) -> Message:
+    """A heading of `grouped_pair.sql` in words; ages and pairs of sources stand as they are."""
+    key = f"linkage_heading_{heading}"
+    plain = heading.replace("_", " ")
+    return message(key) if key in catalogue() else Message(id=plain, en=plain)
+
+
+def _heading(heading: str) -> str:
+    texts = _texts(heading)
+    if texts.id == texts.en:
+        return html.escape(texts.id)
+    return f'{html.escape(texts.id)} <span class="en" lang="en">{html.escape(texts.en)}</span>'
+
+
 def _compared(measured: Measured, grouping: str) -> list[tuple[Row, Row]]:
     model = {row["heading"]: row for row in measured.pairs("model", grouping)}
     return [(row, model[row["heading"]]) for row in measured.pairs("exact", grouping)]
@@ -55,7 +69,7 @@ def _methods(measured: Measured, grouping: str) -> str:
     ]
     rows = [
         [
-            html.escape(exact["heading"].replace("_", " ")),
+            _heading(exact["heading"]),
             f"{exact['true_pairs']:,}".replace(",", "."),
             *(_share(row[name]) for row in (exact, model) for name in ("precision", "recall")),
         ]
@@ -68,7 +82,7 @@ def recall_bars(measured: Measured, grouping: str) -> str:
     """Recall of the model beside that of the exact rules, one bar each by heading, as SVG."""
     parts, height = list[str](), 0
     for exact, model in _compared(measured, grouping):
-        title = html.escape(exact["heading"].replace("_", " "))
+        title = html.escape(_texts(exact["heading"]).id)
         parts.append(f'<text x="235" y="{height + 17}" text-anchor="end">{title}</text>')
         for offset, (method, row) in enumerate((("exact", exact), ("model", model))):
             width = 440 * (row["recall"] or 0)
@@ -109,14 +123,16 @@ def calibration_plot(measured: Measured) -> str:
                 f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{_COLOURS[kind]}"><title>{note}</title></circle>'
             )
         text = message(f"linkage_calibration_{kind}")
-        top = bottom + 46 + 34 * position
+        top = bottom + 60 + 34 * position
         parts.append(f'<circle cx="{left + 4}" cy="{top - 4}" r="4" fill="{_COLOURS[kind]}"/>')
         parts.append(f'<text x="{left + 14}" y="{top}">{html.escape(text.id)}</text>')
         parts.append(f'<text x="{left + 14}" y="{top + 14}" fill="#6b7280">{html.escape(text.en)}</text>')
     across, up = message("linkage_mean_probability"), message("linkage_true_share")
-    parts.append(f'<text x="{left + size + 10}" y="{bottom + 4}">→ {html.escape(across.id)} / {across.en}</text>')
+    parts.append(
+        f'<text x="{left + size}" y="{bottom + 32}" text-anchor="end">→ {html.escape(across.id)} / {across.en}</text>'
+    )
     parts.append(f'<text x="{left}" y="{bottom - size - 8}">↑ {html.escape(up.id)} / {html.escape(up.en)}</text>')
-    return f'<svg role="img" viewBox="0 0 720 480" width="720" font-size="12" xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg>'
+    return f'<svg role="img" viewBox="0 0 720 494" width="720" font-size="12" xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg>'
 
 
 def _calibration(measured: Measured) -> str:
@@ -225,7 +241,7 @@ def markdown(samples: Sequence[Measured], febrl: Sequence[Scored]) -> str:
         lines += ["", f"| {title} | true pairs | recall, exact | recall, model | precision, model |"]
         lines += ["|---|---:|---:|---:|---:|"]
         lines += [
-            f"| {exact['heading'].replace('_', ' ')} | {exact['true_pairs']:,} | {_figure(exact['recall'])} "
+            f"| {_texts(exact['heading']).en} | {exact['true_pairs']:,} | {_figure(exact['recall'])} "
             f"| {_figure(model['recall'])} | {_figure(model['precision'])} |"
             for exact, model in _compared(samples[0], grouping)
         ]
