@@ -7,17 +7,20 @@ SHELL := /bin/bash
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-# AS_OF=YYYY-MM-DD loads that date, JOBS=N runs the tests in N processes, SIZES="32000 58000" are bench's families.
+# AS_OF=YYYY-MM-DD loads that date, JOBS=N runs the tests in N processes, SIZES="32000 58000" are bench's families,
+# FAMILIES and MEMBERS those of bench-validate.
 AS_OF ?=
 JOBS ?= auto
 SIZES ?= 32000 58000
-# SEEDS, SCALES, FAMILIES: the samples of evaluate-linkage; PERSONS: the size of bench-link, for each of three sources.
+FAMILIES ?= 580000
+MEMBERS ?= 2100000
+# The samples of evaluate-linkage; PERSONS is the size of bench-link, for each of three sources.
 SEEDS ?= 2104 7
 SCALES ?= 1 2
-FAMILIES ?= 8000
 PERSONS ?= 2100000
 
-.PHONY: help setup run up test test-services bench bench-link evaluate-linkage lint lint-python lint-types lint-sql format lock clean
+.PHONY: help setup run up test test-services test-scheduler bench bench-validate bench-link evaluate-linkage \
+	lint lint-python lint-types lint-sql format lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,12 +39,19 @@ test: $(INSTALLED) ## all tests; those that need a database server skip where th
 test-services: $(INSTALLED) ## the tests on PostgreSQL and MariaDB servers; fails where a server is absent
 	KAMPUNGKB_TEST_SERVICES=required $(BIN)/pytest -m services
 
+test-scheduler: $(INSTALLED) ## a suspicious delivery under Airflow's own scheduler, answered by a person; some minutes
+	$(BIN)/pytest -m scheduler
+
 bench: $(INSTALLED) ## measure whole nightly loads at SIZES families, report under var/bench
 	$(BIN)/python benchmarks/nightly.py $(SIZES)
+
+bench-validate: $(INSTALLED) ## measure all rules on FAMILIES and MEMBERS against GX on pandas, report under var/bench
+	$(BIN)/python benchmarks/validation.py --families $(FAMILIES) --members $(MEMBERS)
 
 bench-link: $(INSTALLED) ## measure the linkage of PERSONS persons in three sources, in full and with 1 % changed
 	$(BIN)/python -m benchmarks.linkage --persons $(PERSONS)
 
+evaluate-linkage: FAMILIES = 8000
 evaluate-linkage: $(INSTALLED) ## measure the quality of the linkage on samples (SEEDS, SCALES, FAMILIES) and FEBRL
 	$(BIN)/python -m benchmarks.linkage_evaluation --families $(FAMILIES) --seeds $(SEEDS) --scales $(SCALES)
 
