@@ -1,7 +1,7 @@
 """The linkage at size: seconds, records a second and peak memory of a full night and of one with 1 % changed.
 
 The inputs are accepted tables. A sample is made and validated once and then repeated with other identities until there
-are enough persons: copy n has other region digits in all keys, identity numbers and villages, and everybody in it is n
+are enough persons: copy n has other digits in all keys, identity numbers and villages, and everybody in it is n
 years older, in the birth date and inside the NIK. So copies stand for further regencies of the same make: their records
 share no number, no village and no birth date with their originals, and names and birth dates meet by chance as often as
 in a population of that size.
@@ -38,15 +38,15 @@ from kampungkb.settings import PROJECT_ROOT, Settings
 FIRST_REGION = 11
 MOST_COPIES = 99 - FIRST_REGION
 
-# Text functions of one value and the number of the copy.
+# Text functions of one value and the number of the copy. A NIK keeps its region, whose digits are not the same for
+# all, and gets another serial number instead: those of the sample start with 00.
 _FUNCTIONS = f"""
 create macro other_region(code, copy) as
     lpad(cast({FIRST_REGION} + copy as varchar), 2, '0') || substr(cast(code as varchar), 3);
 create macro other_nik(nik, copy) as case
-    when regexp_matches(nik, '^[0-9]{{16}}$') then other_region(
+    when regexp_matches(nik, '^[0-9]{{16}}$') then
         substr(nik, 1, 10) || lpad(cast((cast(substr(nik, 11, 2) as integer) - copy + 100) % 100 as varchar), 2, '0')
-        || substr(nik, 13), copy
-    )
+        || lpad(cast((cast(substr(nik, 13, 2) as integer) + copy) % 100 as varchar), 2, '0') || substr(nik, 15)
     else nik
 end;
 create macro older(born, copy) as cast(born - to_years(cast(copy as integer)) as date);
