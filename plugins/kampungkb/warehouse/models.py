@@ -315,3 +315,6 @@ class FamilyLink(Base):
 
     source_key: Mapped[str] = _key("KODE_KELUARGA")
     family_key: Mapped[str] = mapped_column(unique=True, comment="Pseudonym of the family")
+
+
+from kampungkb.warehouse import privacy_models  # noqa: E402, F401 - its tables belong to Base

@@ -1,0 +1,39 @@
+"""Tables of privacy: who may see which region, who has read personal data, what was deleted."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, Identity, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from kampungkb.warehouse.models import Base, _col, _in, _key
+
+
+class RoleRegion(Base):
+    """The regions that a village, district or regency office may see."""
+
+    __tablename__ = "role_region"
+    __table_args__ = (
+        CheckConstraint("region_code ~ '^([0-9]{2}){1,3}([0-9]{4})?$'", name="role_region_region_code_check"),
+        _in("core", "Regions that a member of kkb_village may see, one row a role and region; kept by administrators"),
+    )
+
+    role_name: Mapped[str] = _key("Name of the login role")
+    region_code: Mapped[str] = _key("Region without dots; everything within it is visible")
+
+
+class AccessLog(Base):
+    """Reads of personal data."""
+
+    __tablename__ = "access_log"
+    __table_args__ = (_in("ops", "Reads of vault and service, one row a statement and table; for the controller only"),)
+
+    access_id: Mapped[int] = mapped_column(
+        Identity(always=True), primary_key=True, comment="Number of the read, in the order of time"
+    )
+    accessed_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp(), comment="When")
+    login: Mapped[str] = _col("Role that logged in")
+    role: Mapped[str] = _col("Role in whose name it read (set role), else the login")
+    subject: Mapped[str] = _col("Table that was read")
+    purpose: Mapped[str | None] = _col("What the reader stated by: set kampungkb.purpose = '…'; null where nothing")
+    application: Mapped[str | None] = _col("Name that the program gave itself")
+    client: Mapped[str | None] = _col("Network address of the reader; null on a local socket")
