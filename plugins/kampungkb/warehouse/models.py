@@ -317,4 +317,4 @@ class FamilyLink(Base):
     family_key: Mapped[str] = mapped_column(unique=True, comment="Pseudonym of the family")
 
 
-from kampungkb.warehouse import privacy_models  # noqa: E402, F401 - its tables belong to Base
+from kampungkb.warehouse import open_models, privacy_models  # noqa: E402, F401 - their tables belong to Base

@@ -29,6 +29,7 @@ from kampungkb.warehouse.history import HISTORY, place_in_history
 from kampungkb.warehouse.locks import PUBLISH, wait_for
 from kampungkb.warehouse.migrate import migrate
 from kampungkb.warehouse.models import Base, LoadRun
+from kampungkb.warehouse.release import release
 from kampungkb.warehouse.staging import Staging, staging
 
 log = logging.getLogger(__name__)
@@ -191,6 +192,7 @@ def _apply(engine: Engine, staged: Staging, run: Run, record: dict[str, Any]) ->
             name: apply(connection, tables[name], staged.tables[tables[name].name], scope)
             for name, scope in scopes.items()
         }
+        changed |= release(connection, staged, run.as_of) if latest else {}
         changed[HISTORY] = place_in_history(connection, staged, run.as_of)
         _record(connection, run.run_id, record)
     return Published(as_of=run.as_of, latest=latest, changed=changed)

@@ -1,4 +1,4 @@
-"""Who may see which region, and the record of who has read personal data.
+"""Who may see which region, the record of who has read personal data, and what may be published.
 
 Revision 0007. Roles, grants and row security are no part of a revision: `kampungkb.warehouse.privileges` brings them
 to the declared matrix after every migration.
@@ -82,3 +82,249 @@ def upgrade() -> None:
     op.execute(NOTE_ACCESS)
     op.execute("revoke execute on function ops.note_access(text) from public")
     op.execute("comment on function ops.note_access(text) is 'Records that the caller reads a table; returns true'")
+    op.create_table(
+        "open_release",
+        sa.Column("village_code", sa.Text(), nullable=False, comment="Village code, 10 digits"),
+        sa.Column("means_of", sa.Date(), nullable=False, comment="as_of of the load that they were published with"),
+        sa.Column(
+            "ketentraman", sa.Double(), nullable=True, comment="Mean, one decimal; null over fewer than 5 families"
+        ),
+        sa.Column(
+            "kemandirian", sa.Double(), nullable=True, comment="Mean, one decimal; null over fewer than 5 families"
+        ),
+        sa.Column(
+            "kebahagiaan", sa.Double(), nullable=True, comment="Mean, one decimal; null over fewer than 5 families"
+        ),
+        sa.Column("ibangga", sa.Double(), nullable=True, comment="Mean, one decimal; null over fewer than 5 families"),
+        sa.Column(
+            "fingerprints",
+            sa.ARRAY(sa.Text()),
+            nullable=False,
+            comment="Digests of the families' keys with their scores, ordered",
+        ),
+        sa.PrimaryKeyConstraint("village_code", name="open_release_pkey"),
+        schema="core",
+        comment="Published means and the families behind them, one row a village; held until 5 families change",
+    )
+    op.create_table(
+        "district_index",
+        sa.Column("district_code", sa.Text(), nullable=False, comment="District code, 6 digits"),
+        sa.Column("district", sa.Text(), nullable=False, comment="Name of the district"),
+        sa.Column("as_of", sa.Date(), nullable=False, comment="Date of the load"),
+        sa.Column(
+            "families",
+            sa.Integer(),
+            nullable=True,
+            comment="Families with an index in the categories shown: their sum; null where none is",
+        ),
+        sa.Column(
+            "ketentraman",
+            sa.Double(),
+            nullable=True,
+            comment="Mean, one decimal, 0-100; of an area above: of its villages' means",
+        ),
+        sa.Column(
+            "kemandirian",
+            sa.Double(),
+            nullable=True,
+            comment="Mean, one decimal, 0-100; of an area above: of its villages' means",
+        ),
+        sa.Column(
+            "kebahagiaan",
+            sa.Double(),
+            nullable=True,
+            comment="Mean, one decimal, 0-100; of an area above: of its villages' means",
+        ),
+        sa.Column(
+            "ibangga",
+            sa.Double(),
+            nullable=True,
+            comment="Mean index, one decimal, 0-100; of an area above: of its villages' means",
+        ),
+        sa.Column(
+            "category",
+            sa.Text(),
+            nullable=True,
+            comment="rentan (< 40), berkembang (40-70), tangguh (> 70) by the index shown",
+        ),
+        sa.Column(
+            "rentan",
+            sa.Integer(),
+            nullable=True,
+            comment="Families below 40, in steps of 5, rounded down; null under 5",
+        ),
+        sa.Column(
+            "berkembang",
+            sa.Integer(),
+            nullable=True,
+            comment="Families from 40 to 70, in steps of 5, rounded down; null under 5",
+        ),
+        sa.Column(
+            "tangguh",
+            sa.Integer(),
+            nullable=True,
+            comment="Families above 70, in steps of 5, rounded down; null under 5",
+        ),
+        sa.PrimaryKeyConstraint("district_code", name="district_index_pkey"),
+        schema="open",
+        comment="iBangga index, integrated, one row a district; as of the latest load",
+    )
+    op.create_table(
+        "indicator_coverage",
+        sa.Column("region_code", sa.Text(), nullable=False, comment="Village (10 digits), district (6) or regency (4)"),
+        sa.Column("indicator", sa.Text(), nullable=False, comment="Id of the indicator"),
+        sa.Column("as_of", sa.Date(), nullable=False, comment="Date of the load"),
+        sa.Column(
+            "achieved",
+            sa.Integer(),
+            nullable=True,
+            comment="Families that achieve it, in steps of 5, rounded down; null under 5",
+        ),
+        sa.Column(
+            "not_achieved",
+            sa.Integer(),
+            nullable=True,
+            comment="Families that do not, in steps of 5, rounded down; null under 5",
+        ),
+        sa.Column("applicable", sa.Integer(), nullable=True, comment="achieved + not_achieved; null where one is"),
+        sa.Column(
+            "share", sa.Double(), nullable=True, comment="achieved / applicable, 0-1, two decimals; null where one is"
+        ),
+        sa.PrimaryKeyConstraint("region_code", "indicator", name="indicator_coverage_pkey"),
+        schema="open",
+        comment="Coverage, integrated, one row an area (village, district, regency) and indicator; latest load",
+    )
+    op.create_table(
+        "regency_index",
+        sa.Column("regency_code", sa.Text(), nullable=False, comment="Regency code, 4 digits"),
+        sa.Column("regency", sa.Text(), nullable=False, comment="Name of the regency"),
+        sa.Column("as_of", sa.Date(), nullable=False, comment="Date of the load"),
+        sa.Column(
+            "families",
+            sa.Integer(),
+            nullable=True,
+            comment="Families with an index in the categories shown: their sum; null where none is",
+        ),
+        sa.Column(
+            "ketentraman",
+            sa.Double(),
+            nullable=True,
+            comment="Mean, one decimal, 0-100; of an area above: of its villages' means",
+        ),
+        sa.Column(
+            "kemandirian",
+            sa.Double(),
+            nullable=True,
+            comment="Mean, one decimal, 0-100; of an area above: of its villages' means",
+        ),
+        sa.Column(
+            "kebahagiaan",
+            sa.Double(),
+            nullable=True,
+            comment="Mean, one decimal, 0-100; of an area above: of its villages' means",
+        ),
+        sa.Column(
+            "ibangga",
+            sa.Double(),
+            nullable=True,
+            comment="Mean index, one decimal, 0-100; of an area above: of its villages' means",
+        ),
+        sa.Column(
+            "category",
+            sa.Text(),
+            nullable=True,
+            comment="rentan (< 40), berkembang (40-70), tangguh (> 70) by the index shown",
+        ),
+        sa.Column(
+            "rentan",
+            sa.Integer(),
+            nullable=True,
+            comment="Families below 40, in steps of 5, rounded down; null under 5",
+        ),
+        sa.Column(
+            "berkembang",
+            sa.Integer(),
+            nullable=True,
+            comment="Families from 40 to 70, in steps of 5, rounded down; null under 5",
+        ),
+        sa.Column(
+            "tangguh",
+            sa.Integer(),
+            nullable=True,
+            comment="Families above 70, in steps of 5, rounded down; null under 5",
+        ),
+        sa.PrimaryKeyConstraint("regency_code", name="regency_index_pkey"),
+        schema="open",
+        comment="iBangga index, integrated, one row a regency; as of the latest load",
+    )
+    op.create_table(
+        "village_index",
+        sa.Column("village_code", sa.Text(), nullable=False, comment="Village code, 10 digits"),
+        sa.Column("village", sa.Text(), nullable=False, comment="Name of the village"),
+        sa.Column("district", sa.Text(), nullable=True, comment="Name of the district"),
+        sa.Column("kampung_kb", sa.Boolean(), nullable=False, comment="Is a Kampung KB on as_of"),
+        sa.Column(
+            "means_of",
+            sa.Date(),
+            nullable=True,
+            comment="Date of the means: they move once 5 families or more have changed",
+        ),
+        sa.Column("as_of", sa.Date(), nullable=False, comment="Date of the load"),
+        sa.Column(
+            "families",
+            sa.Integer(),
+            nullable=True,
+            comment="Families with an index in the categories shown: their sum; null where none is",
+        ),
+        sa.Column(
+            "ketentraman",
+            sa.Double(),
+            nullable=True,
+            comment="Mean, one decimal, 0-100; of an area above: of its villages' means",
+        ),
+        sa.Column(
+            "kemandirian",
+            sa.Double(),
+            nullable=True,
+            comment="Mean, one decimal, 0-100; of an area above: of its villages' means",
+        ),
+        sa.Column(
+            "kebahagiaan",
+            sa.Double(),
+            nullable=True,
+            comment="Mean, one decimal, 0-100; of an area above: of its villages' means",
+        ),
+        sa.Column(
+            "ibangga",
+            sa.Double(),
+            nullable=True,
+            comment="Mean index, one decimal, 0-100; of an area above: of its villages' means",
+        ),
+        sa.Column(
+            "category",
+            sa.Text(),
+            nullable=True,
+            comment="rentan (< 40), berkembang (40-70), tangguh (> 70) by the index shown",
+        ),
+        sa.Column(
+            "rentan",
+            sa.Integer(),
+            nullable=True,
+            comment="Families below 40, in steps of 5, rounded down; null under 5",
+        ),
+        sa.Column(
+            "berkembang",
+            sa.Integer(),
+            nullable=True,
+            comment="Families from 40 to 70, in steps of 5, rounded down; null under 5",
+        ),
+        sa.Column(
+            "tangguh",
+            sa.Integer(),
+            nullable=True,
+            comment="Families above 70, in steps of 5, rounded down; null under 5",
+        ),
+        sa.PrimaryKeyConstraint("village_code", name="village_index_pkey"),
+        schema="open",
+        comment="iBangga index, integrated, one row a village; as of the latest load",
+    )
