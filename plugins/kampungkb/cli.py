@@ -110,6 +110,22 @@ def sql(query: Annotated[str, typer.Argument(help="One SQL statement.")]) -> Non
 
 
 @app.command()
+def actions(
+    purpose: Annotated[str, typer.Option(help="What the list is for; it is recorded with the read.")],
+    village: Annotated[str, typer.Option(help="Village code, or the beginning of one: a district, a regency.")] = "",
+    sector: Annotated[str | None, typer.Option(help="Only the needs that this sector can meet.")] = None,
+) -> None:
+    """Print which families need which service, by name, as CSV. Every read is recorded."""
+    from kampungkb.connections import connections_from_environment
+    from kampungkb.settings import load_settings
+    from kampungkb.warehouse.connect import warehouse as reach
+    from kampungkb.warehouse.service import export_actions
+
+    with reach(load_settings(), connections_from_environment()) as engine:
+        export_actions(engine, sys.stdout, village, sector, purpose)
+
+
+@app.command()
 def data_docs(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build it anew from the lake.")] = False,
     browse: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,

@@ -1,8 +1,8 @@
-"""Tables of privacy: who may see which region, who has read personal data, what was deleted."""
+"""Tables of privacy: who may see which region, who has read personal data, where to find a family."""
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Identity, func
+from sqlalchemy import CheckConstraint, Identity, Index, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kampungkb.warehouse.models import Base, _col, _in, _key
@@ -37,3 +37,21 @@ class AccessLog(Base):
     purpose: Mapped[str | None] = _col("What the reader stated by: set kampungkb.purpose = '…'; null where nothing")
     application: Mapped[str | None] = _col("Name that the program gave itself")
     client: Mapped[str | None] = _col("Network address of the reader; null on a local socket")
+
+
+class FamilyContact(Base):
+    """Where to find a family."""
+
+    __tablename__ = "family_contact"
+    __table_args__ = (
+        Index(None, "village_code"),
+        _in("service", "Names and addresses of accepted families, one row a family; as of the latest load"),
+    )
+
+    family_key: Mapped[str] = _key("Pseudonym of the family")
+    village_code: Mapped[str] = _col("Village code, 10 digits")
+    family_code: Mapped[str] = _col("KODE_KELUARGA")
+    head_name: Mapped[str | None] = _col("Name of the head, else of the first member; null where none is accepted")
+    rt: Mapped[str | None] = _col("RT")
+    rw: Mapped[str | None] = _col("RW")
+    address: Mapped[str | None] = _col("Address")

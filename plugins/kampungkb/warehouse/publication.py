@@ -30,6 +30,7 @@ from kampungkb.warehouse.locks import PUBLISH, wait_for
 from kampungkb.warehouse.migrate import migrate
 from kampungkb.warehouse.models import Base, LoadRun
 from kampungkb.warehouse.release import release
+from kampungkb.warehouse.service import family_contacts
 from kampungkb.warehouse.staging import Staging, staging
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ BY_RUN = ("ops.check_result",)
 LATEST = (
     *("core.dim_region", "core.kampung_kb", "core.dim_indicator", "core.family_score"),
     *("mart.indicator_coverage", "ops.quarantine", "vault.person_link", "vault.family_link"),
+    "service.family_contact",
 )
 
 
@@ -128,6 +130,8 @@ def _stage(
             staged.load_parquet("quarantine", [source.path / "quarantine.parquet" for source in validated]),
         )
     )
+    with family_contacts(run, validated, linked) as contacts:
+        rows += staged.load("family_contact", contacts)
     staged.load("raw_region", reference.regions(run.settings).to_reader())
     staged.load("raw_kampung_kb", reference.kampung_kb(run.settings).to_reader())
     staged.load("category_level", _category_levels(staged).to_reader())

@@ -35,6 +35,38 @@ end
 $$
 """
 
+ACTION_LIST = """
+create view service.action_list as
+select
+    contact.village_code,
+    contact.family_code,
+    contact.head_name,
+    contact.rt,
+    contact.rw,
+    contact.address,
+    score.members,
+    indicator.sector,
+    indicator.indicator as need,
+    score.family_key
+from service.family_contact as contact
+inner join core.family_score as score on contact.family_key = score.family_key and score.basis = 'integrated'
+inner join core.dim_indicator as indicator on substr(score.states, indicator.position, 1) = '0'
+"""
+
+COMMENTS = {
+    "": "Families by name with the services they need, one row a family and need; as of the latest load",
+    "village_code": "Village code, 10 digits",
+    "family_code": "KODE_KELUARGA",
+    "head_name": "Name of the head, else of the first member",
+    "rt": "RT",
+    "rw": "RW",
+    "address": "Address",
+    "members": "Accepted members",
+    "sector": "Sector that can meet the need",
+    "need": "Indicator that the family does not achieve, integrated basis",
+    "family_key": "Pseudonym of the family",
+}
+
 
 def upgrade() -> None:
     op.create_table(
@@ -328,3 +360,28 @@ def upgrade() -> None:
         schema="open",
         comment="iBangga index, integrated, one row a village; as of the latest load",
     )
+    op.create_table(
+        "family_contact",
+        sa.Column("family_key", sa.Text(), nullable=False, comment="Pseudonym of the family"),
+        sa.Column("village_code", sa.Text(), nullable=False, comment="Village code, 10 digits"),
+        sa.Column("family_code", sa.Text(), nullable=False, comment="KODE_KELUARGA"),
+        sa.Column(
+            "head_name",
+            sa.Text(),
+            nullable=True,
+            comment="Name of the head, else of the first member; null where none is accepted",
+        ),
+        sa.Column("rt", sa.Text(), nullable=True, comment="RT"),
+        sa.Column("rw", sa.Text(), nullable=True, comment="RW"),
+        sa.Column("address", sa.Text(), nullable=True, comment="Address"),
+        sa.PrimaryKeyConstraint("family_key", name="family_contact_pkey"),
+        schema="service",
+        comment="Names and addresses of accepted families, one row a family; as of the latest load",
+    )
+    op.create_index(
+        "family_contact_village_code_idx", "family_contact", ["village_code"], unique=False, schema="service"
+    )
+    op.execute(ACTION_LIST)
+    for column, comment in COMMENTS.items():
+        target = f"column service.action_list.{column}" if column else "view service.action_list"
+        op.execute(f"comment on {target} is '{comment}'")
