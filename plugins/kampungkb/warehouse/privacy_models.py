@@ -1,6 +1,6 @@
 """Tables of privacy: who may see which region, who has read personal data, where to find a family."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import CheckConstraint, Identity, Index, func
 from sqlalchemy.orm import Mapped, mapped_column
@@ -55,3 +55,16 @@ class FamilyContact(Base):
     rt: Mapped[str | None] = _col("RT")
     rw: Mapped[str | None] = _col("RW")
     address: Mapped[str | None] = _col("Address")
+
+
+class RetentionRun(Base):
+    """What retention has deleted."""
+
+    __tablename__ = "retention_run"
+    __table_args__ = (_in("ops", "What was deleted because its time was over, one row a retention run and subject"),)
+
+    started_at: Mapped[datetime] = _key("Start of the retention run")
+    subject: Mapped[str] = _key("Kind of folder (landing/<source>, accepted, persons, scores, runs) or table")
+    as_of: Mapped[date] = _col("Day from which the limits were counted")
+    before: Mapped[date] = _col("First day that was kept")
+    deleted: Mapped[int] = _col("Folders, files or rows deleted")

@@ -385,3 +385,21 @@ def upgrade() -> None:
     for column, comment in COMMENTS.items():
         target = f"column service.action_list.{column}" if column else "view service.action_list"
         op.execute(f"comment on {target} is '{comment}'")
+    op.create_table(
+        "retention_run",
+        sa.Column(
+            "started_at", postgresql.TIMESTAMP(timezone=True), nullable=False, comment="Start of the retention run"
+        ),
+        sa.Column(
+            "subject",
+            sa.Text(),
+            nullable=False,
+            comment="Kind of folder (landing/<source>, accepted, persons, scores, runs) or table",
+        ),
+        sa.Column("as_of", sa.Date(), nullable=False, comment="Day from which the limits were counted"),
+        sa.Column("before", sa.Date(), nullable=False, comment="First day that was kept"),
+        sa.Column("deleted", sa.Integer(), nullable=False, comment="Folders, files or rows deleted"),
+        sa.PrimaryKeyConstraint("started_at", "subject", name="retention_run_pkey"),
+        schema="ops",
+        comment="What was deleted because its time was over, one row a retention run and subject",
+    )
