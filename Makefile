@@ -7,12 +7,15 @@ SHELL := /bin/bash
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-# AS_OF=YYYY-MM-DD loads that date, JOBS=N runs the tests in N processes, SIZES="32000 58000" are bench's families.
+# AS_OF=YYYY-MM-DD loads that date, JOBS=N runs the tests in N processes, SIZES="32000 58000" are bench's families,
+# FAMILIES and MEMBERS those of bench-validate.
 AS_OF ?=
 JOBS ?= auto
 SIZES ?= 32000 58000
+FAMILIES ?= 580000
+MEMBERS ?= 2100000
 
-.PHONY: help setup run up test test-services bench lint lint-python lint-types lint-sql format lock clean
+.PHONY: help setup run up test test-services test-scheduler bench bench-validate lint lint-python lint-types lint-sql format lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,8 +34,14 @@ test: $(INSTALLED) ## all tests; those that need a database server skip where th
 test-services: $(INSTALLED) ## the tests on PostgreSQL and MariaDB servers; fails where a server is absent
 	KAMPUNGKB_TEST_SERVICES=required $(BIN)/pytest -m services
 
+test-scheduler: $(INSTALLED) ## a suspicious delivery under Airflow's own scheduler, answered by a person; some minutes
+	$(BIN)/pytest -m scheduler
+
 bench: $(INSTALLED) ## measure whole nightly loads at SIZES families, report under var/bench
 	$(BIN)/python benchmarks/nightly.py $(SIZES)
+
+bench-validate: $(INSTALLED) ## measure all rules on FAMILIES and MEMBERS against GX on pandas, report under var/bench
+	$(BIN)/python benchmarks/validation.py --families $(FAMILIES) --members $(MEMBERS)
 
 lint: lint-python lint-types lint-sql ## ruff, mypy --strict and sqlfluff
 

@@ -21,6 +21,10 @@ class SourceUnavailable(KampungkbError):
     """A source cannot be reached or answers with faults: its last good snapshot may stand in."""
 
 
+class GateClosed(KampungkbError):
+    """A delivery was held back and nothing can stand in for it: the run fails, the warehouse stays as it was."""
+
+
 class ReconciliationError(KampungkbError):
     """Counts that must agree do not: the run fails before anything is published."""
 

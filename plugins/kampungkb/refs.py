@@ -1,6 +1,6 @@
 """What passes from step to step: paths and counts, never rows. Every reference survives JSON (XCom)."""
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -45,6 +45,25 @@ class Validated(_Ref):
     last_change: date | None = None
     stale: bool = False
     reason: str | None = None
+
+
+class Question(_Ref):
+    """A suspicious delivery as a person is asked about it: headline, figures, and what a time-out decides."""
+
+    subject: str
+    body: str
+    defaults: list[str]
+
+
+class Answer(_Ref):
+    """What a person, or the time-out, answered to a :class:`Question`, as Airflow hands it over."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    chosen_options: list[str]
+    responded_at: datetime
+    responded_by_user: dict[str, str | None] | None = None
+    timedout: bool = False
 
 
 class Linked(_Ref):

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, func, insert, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from kampungkb.errors import ConfigurationError, WarehouseError
-from kampungkb.landing import snapshot_path, snapshots
+from kampungkb.landing import latest_snapshot, snapshot_path, snapshots
 from kampungkb.refs import Deleted, Retention
 from kampungkb.run import JAKARTA, SOURCES, Run
 from kampungkb.settings import INCLUDE, Settings
@@ -101,9 +101,14 @@ def apply_retention(run: Run, dry_run: bool = False) -> Retention:
 
 
 def expired_snapshots(settings: Settings, source: str, before: date) -> list[Path]:
-    """Folders of a source's snapshots older than `before`, never the newest of real and of sample data."""
+    """Folders of a source's snapshots older than `before`, never the newest and the newest good one.
+
+    Snapshots of the sample and of real data are counted apart; a snapshot that was held back is not good.
+    """
     found = list(snapshots(settings, source))
-    needed = {next(m.snapshot_id for m in found if m.sample == sample) for sample in {m.sample for m in found}}
+    newest = [next(m for m in found if m.sample == sample) for sample in {m.sample for m in found}]
+    good = [latest_snapshot(settings, source, sample=m.sample) for m in newest]
+    needed = {m.snapshot_id for m in (*newest, *good) if m is not None}
     return [snapshot_path(settings, m) for m in found if m.as_of < before and m.snapshot_id not in needed]
 
 

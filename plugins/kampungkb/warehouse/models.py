@@ -238,6 +238,36 @@ class CheckResult(Base):
     failed: Mapped[int] = _col("Failed row-checks")
 
 
+class GateResult(Base):
+    """Gates on the deliveries."""
+
+    __tablename__ = "gate_result"
+    __table_args__ = (
+        _in("ops", "What the gates found in a delivery and what was decided, one row a run, source, gate and subject"),
+    )
+
+    run_id: Mapped[str] = _key("Id of the run")
+    source: Mapped[str] = _key("family_survey, civil_registry or health_insurance")
+    gate: Mapped[str] = _key("drift, volume, rejected, distribution or villages")
+    subject: Mapped[str] = _key("Table or column that was measured; share or rise for rejected rows")
+    as_of: Mapped[date] = _col("Date of the load")
+    snapshot: Mapped[str] = _col("Id of the delivery, whether it was used or held back")
+    level: Mapped[str] = _col("open, suspicious or closed")
+    report_only: Mapped[bool] = _col("The level had no effect, for want of history")
+    measured: Mapped[float | None] = _col(
+        "Rows (volume), share 0-1 (rejected, villages, drift: of the workbooks), PSI (distribution)"
+    )
+    usual: Mapped[float | None] = _col("What it was compared with; null where the limits are absolute")
+    suspicious_limit: Mapped[str | None] = _col("Where it becomes suspicious; null where never")
+    closed_limit: Mapped[str | None] = _col("Where it closes; null where never")
+    loads: Mapped[int] = _col("Earlier published loads it was compared with; 0 where it needs none")
+    reason: Mapped[str] = _col("The figures in words")
+    decision: Mapped[str | None] = _col("accepted or held_back; null where the gate is open or only reports")
+    decided_by: Mapped[str | None] = _col("User, `gate` (a closed gate), or `default` (nobody answered or was asked)")
+    by_default: Mapped[bool | None] = _col("Nobody answered in time, or nobody could be asked")
+    decided_at: Mapped[datetime | None] = _col("When it was decided; a run again keeps the decision")
+
+
 class Quarantine(Base):
     """Rejected rows and nulled values."""
 

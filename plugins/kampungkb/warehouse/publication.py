@@ -25,6 +25,7 @@ from kampungkb.warehouse import reference
 from kampungkb.warehouse.audit import audit
 from kampungkb.warehouse.connect import reason, warehouse
 from kampungkb.warehouse.differences import apply
+from kampungkb.warehouse.gates import gate_results
 from kampungkb.warehouse.history import HISTORY, place_in_history
 from kampungkb.warehouse.locks import PUBLISH, wait_for
 from kampungkb.warehouse.migrate import migrate
@@ -40,7 +41,7 @@ COMPUTED = (
     *("village_index", "district_index", "regency_index", "indicator_coverage", "data_quality", "reconciliation"),
 )
 BY_AS_OF = ("mart.village_index", "mart.district_index", "mart.regency_index", "mart.data_quality")
-BY_RUN = ("ops.check_result",)
+BY_RUN = ("ops.check_result", "ops.gate_result")
 LATEST = (
     *("core.dim_region", "core.kampung_kb", "core.dim_indicator", "core.family_score"),
     *("mart.indicator_coverage", "ops.quarantine", "vault.person_link", "vault.family_link"),
@@ -130,6 +131,7 @@ def _stage(
             staged.load_parquet("quarantine", [source.path / "quarantine.parquet" for source in validated]),
         )
     )
+    staged.load("gate_result", gate_results(run, [source.source for source in validated]).to_reader())
     with family_contacts(run, validated, linked) as contacts:
         rows += staged.load("family_contact", contacts)
     staged.load("raw_region", reference.regions(run.settings).to_reader())
