@@ -45,6 +45,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+linkage = typer.Typer(help="The model that finds the records of one person.", no_args_is_help=True)
+app.add_typer(linkage, name="linkage")
+
 Day = Annotated[
     datetime | None,
     typer.Option("--as-of", formats=["%Y-%m-%d"], help="Date of the state (default: today in Asia/Jakarta)."),
@@ -258,3 +261,19 @@ def serve_insurance(
         faults=planned,
         base_path=base_path,
     )
+
+
+@linkage.command()
+def train(
+    seed: Annotated[int | None, typer.Option(help="Seed of the random pairs (default: model.yaml's).")] = None,
+) -> None:
+    """Estimate the model's parameters anew from the newest accepted records of this installation."""
+    from kampungkb.linkage.retraining import train_installation
+    from kampungkb.reporting.messages import number
+    from kampungkb.reporting.screen import Screen
+    from kampungkb.settings import load_settings
+
+    screen = Screen()
+    screen.say("linkage_training")
+    model, path = train_installation(load_settings(), seed)
+    screen.line("linkage_trained", version=model.version, records=number(model.parameters.records), path=path)

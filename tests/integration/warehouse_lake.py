@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -37,6 +38,8 @@ INDICATORS = (
     *((f"b{n}", "kebahagiaan", True) for n in range(1, 4)),
     ("house_environment", "kemandirian", False),
 )
+EVIDENCE = {"k1": "civil_registry", "k2": "health_insurance"}
+FUNCTIONS = {"ketentraman": "protection", "kemandirian": "economic", "kebahagiaan": "love_and_affection"}
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Family:
     survey: str
     integrated: str
     members: int = 2
+    evidence: str = "mm--------"
 
     @property
     def key(self) -> str:
@@ -195,6 +199,7 @@ class Night:
             category=([category(s[3]) for s in scores], pa.string()),
             states=([states for _, _, states in rows], pa.string()),
             provenances=(["".join("m" if c == "-" else "s" for c in states) for _, _, states in rows], pa.string()),
+            evidence=([f.evidence for f, _, _ in rows], pa.string()),
         )
         write(
             folder / "indicator.parquet",
@@ -204,9 +209,59 @@ class Night:
             dimension=([dimension for _, dimension, _ in INDICATORS], pa.string()),
             in_index=([in_index for _, _, in_index in INDICATORS], pa.bool_()),
             sector=(["housing"] * len(INDICATORS), pa.string()),
-            function=(["economic"] * len(INDICATORS), pa.string()),
+            function=([FUNCTIONS[dimension] for _, dimension, _ in INDICATORS], pa.string()),
+            evidence_source=([EVIDENCE.get(name) for name, _, _ in INDICATORS], pa.string()),
         )
+        self._counted(folder)
         return Scored(path=folder, families=len(self.families), rows=len(rows))
+
+    def _counted(self, folder: Path) -> None:
+        """What the score step counts by village; every member is a child, every family eligible for BKB."""
+        needs: Counter[tuple[str, str]] = Counter()
+        persons: Counter[tuple[str, str]] = Counter()
+        for family in self.families:
+            for state, (indicator, _, _) in zip(family.integrated, INDICATORS, strict=True):
+                if state == "0":
+                    needs[family.village, indicator] += 1
+                    persons[family.village, indicator] += family.members
+        families = Counter(family.village for family in self.families)
+        members = Counter(dict.fromkeys(families, 0))
+        for family in self.families:
+            members[family.village] += family.members
+        villages = list(families)
+        counted(
+            folder / "village_need.parquet",
+            {"village_code": [v for v, _ in needs], "indicator": [i for _, i in needs]},
+            {"families": list(needs.values()), "persons": [persons[key] for key in needs]},
+        )
+        counted(
+            folder / "village_life_cycle.parquet",
+            {"village_code": villages, "life_cycle": ["child"] * len(villages)},
+            {
+                "persons": [members[v] for v in villages],
+                "families": list(families.values()),
+                "insured": [members[v] // 2 for v in villages],
+                "insurance_known": [members[v] for v in villages],
+                "rentan_families": [0] * len(villages),
+            },
+        )
+        counted(
+            folder / "village_programme.parquet",
+            {"village_code": villages, "programme": ["BKB"] * len(villages)},
+            {
+                "eligible": list(families.values()),
+                "participating": [count // 3 for count in families.values()],
+                "unanswered": [0] * len(villages),
+            },
+        )
+        write(
+            folder / "village_survey.parquet",
+            village_code=(villages, pa.string()),
+            families_surveyed=(list(families.values()), pa.int64()),
+            family_cards=([count + 1 for count in families.values()], pa.int64()),
+            cards_surveyed=(list(families.values()), pa.int64()),
+            median_survey_age_days=([30.5] * len(villages), pa.float64()),
+        )
 
 
 BASES = ("survey", "integrated")
@@ -217,6 +272,12 @@ def write(path: Path, **columns: tuple[Sequence[Any], pa.DataType]) -> None:
     lake.private_folder(path.parent)
     table = pa.table({name: pa.array(values, kind) for name, (values, kind) in columns.items()})
     pq.write_table(table, path, compression="zstd")
+
+
+def counted(path: Path, keys: dict[str, list[str]], counts: dict[str, list[int]]) -> None:
+    """A Parquet file of keys and counts."""
+    texts = {name: (values, pa.string()) for name, values in keys.items()}
+    write(path, **texts, **{name: (values, pa.int64()) for name, values in counts.items()})
 
 
 def write_checks(folder: Path, checks: Sequence[Check]) -> None:

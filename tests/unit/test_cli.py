@@ -25,6 +25,7 @@ COMMANDS = (
     "sample",
     "load-registry",
     "serve-insurance",
+    "linkage",
 )
 
 

@@ -108,19 +108,11 @@ class DimIndicator(Base):
     in_index: Mapped[bool] = _col("Counts in the iBangga index")
     sector: Mapped[str] = _col("Sector to which an unmet indicator is a need")
     function: Mapped[str] = _col("Family function it belongs to")
+    evidence_source: Mapped[str | None] = _col("Source whose linked records answer it; null where only the survey does")
 
 
-class FamilyScore(Base):
-    """Scores and packed indicators of the families."""
-
-    __tablename__ = "family_score"
-    __table_args__ = (
-        Index(None, "village_code"),
-        _in("core", "Scores and packed indicators, one row a family and basis; as of the latest load"),
-    )
-
-    family_key: Mapped[str] = _key("Pseudonym of the family")
-    basis: Mapped[str] = _key("survey: the form's answers; integrated: linked evidence decides where it speaks")
+class _Scores:
+    # of a family on a basis, shared by the latest scores and their history
     village_code: Mapped[str] = _col("Village code, 10 digits")
     members: Mapped[int] = _col("Accepted members")
     ketentraman: Mapped[float | None] = _col("100 x achieved / applicable; null where none applies")
@@ -133,6 +125,46 @@ class FamilyScore(Base):
         "One character an indicator: s survey, r civil_registry, i health_insurance, x mixed, "
         "n not_applicable, m missing"
     )
+    evidence: Mapped[str] = _col(
+        "What linked records say alone, one character an indicator: 1 achieved, 0 not, n not applicable, m nothing or "
+        "not enough, - no source beside the survey; the same on both bases"
+    )
+
+
+class FamilyScore(_Scores, Base):
+    """Scores and packed indicators of the families."""
+
+    __tablename__ = "family_score"
+    __table_args__ = (
+        Index(None, "village_code"),
+        _in("core", "Scores and packed indicators, one row a family and basis; as of the latest load"),
+    )
+
+    family_key: Mapped[str] = _key("Pseudonym of the family")
+    basis: Mapped[str] = _key("survey: the form's answers; integrated: linked evidence decides where it speaks")
+
+
+class FactFamilyScore(_Scores, Base):
+    """History of the families' scores."""
+
+    __tablename__ = "fact_family_score"
+    __table_args__ = (
+        CheckConstraint("valid_from < valid_to", name="fact_family_score_validity_check"),
+        Index(None, "valid_to"),
+        Index(None, "valid_from"),
+        _in(
+            "core",
+            "History of scores and packed indicators, one row a family, basis and spell; a new row only on change",
+        ),
+    )
+
+    family_key: Mapped[str] = _key("Pseudonym of the family")
+    basis: Mapped[str] = _key("survey: the form's answers; integrated: linked evidence decides where it speaks")
+    valid_from: Mapped[date] = _key("as_of of the first load of the spell")
+    valid_to: Mapped[date | None] = _col(
+        "as_of of the first load after it that says otherwise or lacks the family; null where it is the latest"
+    )
+    methodology: Mapped[str] = _col("Version of the methodology, which gives states their order")
 
 
 class VillageIndex(_Measures, Base):
@@ -347,4 +379,8 @@ class FamilyLink(Base):
     family_key: Mapped[str] = mapped_column(unique=True, comment="Pseudonym of the family")
 
 
-from kampungkb.warehouse import open_models, privacy_models  # noqa: E402, F401 - their tables belong to Base
+from kampungkb.warehouse import (  # noqa: E402 - their tables belong to the same metadata
+    open_models,  # noqa: F401
+    privacy_models,  # noqa: F401
+    programme_models,  # noqa: F401
+)

@@ -60,6 +60,10 @@ def _text_columns(*names: str) -> list[Column[Any]]:
     return [Column(name, Text) for name in names]
 
 
+def _integer_columns(*names: str) -> list[Column[Any]]:
+    return [Column(name, Integer) for name in names]
+
+
 def _staged_tables(schema: str, run_id: str) -> dict[str, Table]:
     """Every table of the warehouse without keys (the audit looks for what they would refuse), and the helpers."""
     metadata = MetaData(schema=schema)
@@ -104,10 +108,39 @@ def _staged_tables(schema: str, run_id: str) -> dict[str, Table]:
             *_text_columns("source", "subject"),
             *(Column(name, Integer) for name in ("expected", "staged")),
         ],
+        "moved_family": _text_columns("family_key", "basis"),
+        "method_group": _text_columns("kind", "name"),
+        "need_count": [*_text_columns("village_code", "indicator"), *_integer_columns("families", "persons")],
+        "life_cycle_count": [
+            *_text_columns("village_code", "life_cycle"),
+            *_integer_columns("persons", "families", "insured", "insurance_known", "rentan_families"),
+        ],
+        "programme_count": [
+            *_text_columns("village_code", "programme"),
+            *_integer_columns("eligible", "participating", "unanswered"),
+        ],
+        "survey_count": [
+            *_text_columns("village_code"),
+            *_integer_columns("families_surveyed", "family_cards", "cards_surveyed"),
+            Column("median_survey_age_days", Double),
+        ],
+        "candidate_weight": [*_text_columns("measure"), Column("weight", Double)],
+        "candidate_indicator": _text_columns("measure", "indicator"),
+        "effect_rule": [
+            *_integer_columns("neighbours"),
+            *(Column(name, Double) for name in ("size_weight", "index_weight", "index_scale", "confidence", "z")),
+            *_text_columns("caution"),
+        ],
     }
     for name, columns in helpers.items():
         Table(name, metadata, *columns, prefixes=["unlogged"])
     return {table.name: table for table in metadata.tables.values()}
+
+
+def staged_columns() -> dict[str, dict[str, str]]:
+    """Every staged table with its columns and their types, for those who read the SQL of the marts."""
+    tables = _staged_tables("staged", "")
+    return {name: {c.name: str(c.type).lower() for c in table.columns} for name, table in tables.items()}
 
 
 class Staging:
