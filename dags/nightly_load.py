@@ -39,6 +39,7 @@ the message names the figures: ask the owner of the source for a whole delivery,
 `force` |
 | validate, link, score | counts disagree, or a contract, suite or methodology file is wrong | undo the last change \
 under `include/` or `expectations/` |
+| link | the warehouse went away, and with it the stewards' decisions | bring it back, then clear the task |
 | publish | the audit refused the new state, or the warehouse went away | read the failed checks; the old state stands |
 | document | nothing of the data: Data Docs could not be written, the earlier ones stand | look at the disk; clear the \
 task |

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from kampungkb.errors import KampungkbError
+from kampungkb.review.cli import app as review
 from kampungkb.run import SOURCES
 
 _SAMPLE_FAMILIES = 32_000
@@ -44,6 +45,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(review, name="review")
 
 linkage = typer.Typer(help="The model that finds the records of one person.", no_args_is_help=True)
 app.add_typer(linkage, name="linkage")

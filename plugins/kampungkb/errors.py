@@ -35,3 +35,7 @@ class WarehouseError(KampungkbError):
 
 class AuditError(KampungkbError):
     """The audit suites found the staged tables wrong: nothing is published."""
+
+
+class DecisionError(KampungkbError):
+    """A steward's decision cannot be recorded: it contradicts others, or its pair is not known."""

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from kampungkb import lake
 from kampungkb.refs import Linked, Scored, Validated
 from kampungkb.run import Run
+from kampungkb.warehouse.models import Base
 
 REGIONS = """code,name,level,parent,valid_from,valid_to,successor_code
 21,Kepulauan Riau,provinsi,,,,
@@ -172,7 +173,10 @@ class Night:
             match_rule=(["single"] * len(rows), pa.string()),
             match_probability=([1.0] * len(rows), pa.float64()),
             linked_since=([date(2026, 1, 1)] * len(rows), pa.date32()),
+            model_version=([None] * len(rows), pa.string()),
         )
+        write_empty(folder / "match_review.parquet", "vault.match_pair")
+        write_empty(folder / "duplicate_record.parquet", "vault.duplicate_record")
         write(
             folder / "family_link.parquet",
             source_key=([f.code for f in self.families], pa.string()),
@@ -278,6 +282,13 @@ def counted(path: Path, keys: dict[str, list[str]], counts: dict[str, list[int]]
     """A Parquet file of keys and counts."""
     texts = {name: (values, pa.string()) for name, values in keys.items()}
     write(path, **texts, **{name: (values, pa.int64()) for name, values in counts.items()})
+
+
+def write_empty(path: Path, table: str) -> None:
+    """A Parquet file without rows that has the columns of a table of the warehouse."""
+    kinds = {"INTEGER": pa.int32(), "DATE": pa.date32(), "BOOLEAN": pa.bool_(), "DOUBLE": pa.float64()}
+    columns = {c.name: ([], kinds.get(str(c.type), pa.string())) for c in Base.metadata.tables[table].columns}
+    write(path, **columns)
 
 
 def write_checks(folder: Path, checks: Sequence[Check]) -> None:

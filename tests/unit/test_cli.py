@@ -15,17 +15,19 @@ from kampungkb.settings import PROJECT_ROOT
 pytestmark = pytest.mark.unit
 
 COMMANDS = (
-    "run",
-    "up",
-    "sql",
-    "actions",
-    "retention",
-    "data-docs",
-    "warehouse",
-    "sample",
-    "load-registry",
-    "serve-insurance",
-    "linkage",
+    *(
+        "run",
+        "up",
+        "sql",
+        "actions",
+        "retention",
+        "data-docs",
+        "warehouse",
+        "sample",
+        "load-registry",
+        "serve-insurance",
+    ),
+    *("linkage", "review"),
 )
 
 

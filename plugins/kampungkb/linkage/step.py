@@ -14,18 +14,17 @@ from kampungkb.errors import ReconciliationError
 from kampungkb.linkage.accuracy import check_accuracy
 from kampungkb.linkage.crosswalk import assign_keys, latest_before, read_previous, write_crosswalk
 from kampungkb.linkage.decision import decide
+from kampungkb.linkage.decisions import decisions_for
 from kampungkb.linkage.incremental import find_pairs, write_pairs
 from kampungkb.linkage.model import load_model
 from kampungkb.linkage.records import read_records
+from kampungkb.linkage.review import create_decisions, write_duplicates, write_review
 from kampungkb.linkage.rules import find_groups
 from kampungkb.refs import Linked, Validated
 from kampungkb.run import Run
 from kampungkb.settings import EXPECTATIONS
 
 log = logging.getLogger(__name__)
-
-STEWARD_DECISION = "create table if not exists steward_decision (left_id bigint, right_id bigint, verdict varchar)"
-"""What stewards decided of pairs: `same`, `different`; the crosswalk's review fills it."""
 
 
 def link(run: Run, validated: Sequence[Validated], *, expectations: Path = EXPECTATIONS) -> Linked:
@@ -40,20 +39,23 @@ def link(run: Run, validated: Sequence[Validated], *, expectations: Path = EXPEC
     :func:`~kampungkb.linkage.accuracy.check_accuracy`.
     """
     started = time.monotonic()
+    decisions = decisions_for(run)
     target = lake.persons(run.settings, run.as_of)
     model = load_model(run.settings)
     earlier = latest_before(run.settings, run.as_of)
     with connect(run) as connection, lake.replacing(target) as folder:
         attach(connection, validated, "keluarga", *SOURCE_OF_PERSONS)
         read_records(connection)
+        create_decisions(connection, decisions)
         find_groups(connection)
         compared = find_pairs(connection, model, "person_fact", earlier)
-        connection.execute(STEWARD_DECISION)
         decide(connection, model)
         read_previous(connection, earlier)
         assign_keys(connection, run.as_of)
         write_crosswalk(connection, run.as_of, folder)
         write_pairs(connection, folder)
+        write_review(connection, model, folder)
+        write_duplicates(connection, run.as_of, folder)
         check_accuracy(connection, run, folder, expectations=expectations)
         linked = _reference(connection, run, validated)
     log.info(

@@ -1,7 +1,9 @@
-"""History: every load, whatever the order in which dates are loaded, takes its place in it.
+"""What grows from load to load: quarantine, scores, the crosswalk, the pairs for review.
 
-All functions belong into the transaction of a publication, before the load is recorded in `ops.load_run`: what is new
-or gone depends on the loads published before and after `as_of`.
+Every load, whatever the order in which dates are loaded, takes its place in the histories of quarantine and scores.
+The other two follow `vault.person_link`, which only a load of the greatest `as_of` changes. All functions belong into
+the transaction of a publication, before the load is recorded in `ops.load_run`: what is new or gone depends on the
+loads published before and after `as_of`.
 """
 
 from datetime import date
@@ -15,6 +17,8 @@ from kampungkb.warehouse.staging import Staging
 HISTORY = "core.quarantine_history"
 SCORES = "core.fact_family_score"
 EFFECT = "mart.kampung_kb_effect"
+LINK_HISTORY = "vault.person_link_history"
+MATCH_PAIR = "vault.match_pair"
 
 
 def place_in_history(connection: Connection, staged: Staging, as_of: date) -> int:
@@ -47,3 +51,18 @@ def compare_kampung_kb(connection: Connection, staged: Staging, as_of: date) -> 
     effect = Base.metadata.tables[EFFECT]
     staged.compute_within(connection, effect.name, as_of)
     return apply(connection, effect, staged.tables[effect.name])
+
+
+def place_linkage(connection: Connection, staged: Staging, as_of: date) -> dict[str, int]:
+    """Bring the history of the crosswalk and the pairs for review up to a staged load; returns rows changed by table.
+
+    For a load of the greatest `as_of` only, within the transaction of its publication. What changed is judged against
+    the history before `as_of`, so the same date again replaces its own changes (and touches none that stay the same).
+    """
+    tables = Base.metadata.tables
+    for name in (LINK_HISTORY, MATCH_PAIR):
+        staged.compute_within(connection, tables[name].name, as_of)
+    return {
+        LINK_HISTORY: apply(connection, tables[LINK_HISTORY], staged.tables["person_link_history"], {"as_of": as_of}),
+        MATCH_PAIR: apply(connection, tables[MATCH_PAIR], staged.tables["match_pair"]),
+    }

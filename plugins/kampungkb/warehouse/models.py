@@ -2,56 +2,22 @@
 
 Schemas: `core` dimensions and facts, `mart` what analysts read, `open` publishable aggregates, `ops` runs, checks and
 quarantine without personal values, `vault` the key map, `service` action lists by name. Views stand in the
-migrations.
+migrations. The tables of the linkage have a module of their own.
 """
 
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, CheckConstraint, Date, Double, Index, MetaData, Text
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
-from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
+from sqlalchemy import CheckConstraint, Index
+from sqlalchemy.orm import Mapped, mapped_column
 
-SCHEMAS = {
-    "core": "Dimensions and facts; pseudonymous",
-    "mart": "What analysts read: pseudonymous families and aggregates",
-    "open": "Aggregates with small counts suppressed, for viewers and for publishing",
-    "ops": "Runs, checks and quarantine, without personal values",
-    "vault": "Personal data and the map of keys; closed to analysts",
-    "service": "Action lists by name, for those allowed",
-}
+from kampungkb.warehouse import linkage_models
+from kampungkb.warehouse.base import SCHEMAS, Base
+from kampungkb.warehouse.base import col as _col
+from kampungkb.warehouse.base import key as _key
+from kampungkb.warehouse.base import within as _in
 
-
-class Base(DeclarativeBase):
-    """Every table of the warehouse."""
-
-    metadata = MetaData(
-        naming_convention={
-            "pk": "%(table_name)s_pkey",
-            "uq": "%(table_name)s_%(column_0_name)s_key",
-            "ix": "%(table_name)s_%(column_0_name)s_idx",
-        }
-    )
-    type_annotation_map = {  # noqa: RUF012 - read by SQLAlchemy on the class
-        str: Text,
-        float: Double,
-        date: Date,
-        datetime: TIMESTAMP(timezone=True),
-        list[str]: ARRAY(Text),
-        dict[str, Any]: JSONB,
-    }
-
-
-def _key(comment: str) -> MappedColumn[Any]:
-    return mapped_column(primary_key=True, autoincrement=False, comment=comment)
-
-
-def _col(comment: str) -> MappedColumn[Any]:
-    return mapped_column(comment=comment)
-
-
-def _in(schema: str, comment: str) -> dict[str, str]:
-    return {"schema": schema, "comment": comment}
+__all__ = ["SCHEMAS", "Base", "linkage_models"]
 
 
 class _Measures:
@@ -367,6 +333,7 @@ class PersonLink(Base):
     match_rule: Mapped[str] = _col("Rule that linked it; single where it is alone")
     match_probability: Mapped[float | None] = _col("0-1")
     linked_since: Mapped[date | None] = _col("as_of of the first load with this link")
+    model_version: Mapped[str | None] = _col("Version of the model that decided; null where an exact rule did")
 
 
 class FamilyLink(Base):

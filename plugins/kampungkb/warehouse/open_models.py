@@ -5,7 +5,10 @@ from datetime import date
 from sqlalchemy import ARRAY, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from kampungkb.warehouse.models import Base, _col, _in, _key
+from kampungkb.warehouse.base import Base
+from kampungkb.warehouse.base import col as _col
+from kampungkb.warehouse.base import key as _key
+from kampungkb.warehouse.base import within as _in
 
 _STEPS = "in steps of 5, rounded down; null under 5"
 

@@ -2,7 +2,8 @@
 
 Tables keyed by `as_of` keep their history, and so do `core.quarantine_history` and `core.fact_family_score`, in which
 every load has its place; `mart.kampung_kb_effect` is made anew from all loads; all others show the greatest `as_of`
-ever published, so a backfill leaves them alone.
+ever published, so a backfill leaves them alone. The history of the crosswalk is one of them: it tells how what they
+show came about.
 """
 
 import logging
@@ -34,6 +35,7 @@ from kampungkb.warehouse.history import (
     SCORES,
     compare_kampung_kb,
     place_in_history,
+    place_linkage,
     place_scores_in_history,
 )
 from kampungkb.warehouse.locks import PUBLISH, wait_for
@@ -54,6 +56,7 @@ COMPUTED = (
     *("dim_region", "kampung_kb", "village", "region_measure"),
     *("village_index", "district_index", "regency_index", "indicator_coverage", "data_quality", "reconciliation"),
     *PROGRAMME_MARTS,
+    "duplicate_count",
 )
 BY_AS_OF = ("mart.village_index", "mart.district_index", "mart.regency_index", "mart.data_quality")
 BY_RUN = ("ops.check_result", "ops.gate_result")
@@ -62,6 +65,7 @@ LATEST = (
     *("mart.indicator_coverage", "ops.quarantine", "vault.person_link", "vault.family_link"),
     "service.family_contact",
     *(f"mart.{name}" for name in PROGRAMME_MARTS),
+    *("vault.duplicate_record", "mart.duplicate_count"),
 )
 
 
@@ -143,6 +147,8 @@ def _stage(
             staged.load_parquet("dim_indicator", [indicators]),
             staged.load_parquet("person_link", [linked.path / "person_link.parquet"]),
             staged.load_parquet("family_link", [linked.path / "family_link.parquet"]),
+            staged.load_parquet("reviewed_pair", [linked.path / "match_review.parquet"]),
+            staged.load_parquet("duplicate_record", [linked.path / "duplicate_record.parquet"]),
             staged.load_parquet("check_result", [folder / "checks.parquet" for folder in checked]),
             staged.load_parquet("quarantine", [source.path / "quarantine.parquet" for source in validated]),
         )
@@ -212,6 +218,7 @@ def _apply(engine: Engine, staged: Staging, run: Run, record: dict[str, Any]) ->
         wait_for(connection, PUBLISH)
         newest = connection.execute(select(func.max(LoadRun.as_of))).scalar_one()
         latest = newest is None or run.as_of >= newest
+        linkage = place_linkage(connection, staged, run.as_of) if latest else {}
         scopes: dict[str, dict[str, Any] | None] = {
             **{name: {"as_of": run.as_of} for name in BY_AS_OF},
             **{name: {"run_id": run.run_id} for name in BY_RUN},
@@ -222,7 +229,7 @@ def _apply(engine: Engine, staged: Staging, run: Run, record: dict[str, Any]) ->
             for name, scope in scopes.items()
         }
         changed |= release(connection, staged, run.as_of) if latest else {}
-        changed[HISTORY] = place_in_history(connection, staged, run.as_of)
+        changed |= {HISTORY: place_in_history(connection, staged, run.as_of), **linkage}
         changed[SCORES] = place_scores_in_history(connection, staged, run.as_of)
         changed[EFFECT] = compare_kampung_kb(connection, staged, run.as_of)
         _record(connection, run.run_id, record)

@@ -32,7 +32,7 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.types import TypeEngine
 
@@ -80,6 +80,11 @@ def _staged_tables(schema: str, run_id: str) -> dict[str, Table]:
             *_text_columns("category"),
             *(Column(name, Double) for name in ("below", "up_to")),
             Column("digits", Integer),
+        ],
+        "reviewed_pair": [
+            Column(c.name, Text if isinstance(c.type, JSONB) else c.type)
+            for c in Base.metadata.tables["vault.match_pair"].columns
+            if c.name not in ("first_seen", "last_seen")
         ],
         "village": [
             *_text_columns("village_code", "village", "district_code", "regency_code"),
@@ -146,8 +151,11 @@ def staged_columns() -> dict[str, dict[str, str]]:
 class Staging:
     """One staging schema: `load` fills a table from Arrow batches, `compute` from a file of `include/sql/marts`."""
 
-    def __init__(self, engine: Engine, bulk: adbc.Connection, schema: str, tables: dict[str, Table]) -> None:
+    def __init__(
+        self, engine: Engine, bulk: adbc.Connection, schema: str, tables: dict[str, Table], run_id: str
+    ) -> None:
         self.engine = engine
+        self.run_id = run_id
         self.bulk = bulk
         self.schema = schema
         self.tables = tables
@@ -176,7 +184,11 @@ class Staging:
         made = (MARTS_SQL / f"{name}.sql").read_text(encoding="utf-8")
         parameters = [
             bindparam(key, value, type_)
-            for key, value, type_ in (("as_of", as_of, Date()), ("stale_sources", list(stale_sources), ARRAY(Text)))
+            for key, value, type_ in (
+                ("as_of", as_of, Date()),
+                ("run_id", self.run_id, Text()),
+                ("stale_sources", list(stale_sources), ARRAY(Text)),
+            )
             if f":{key}" in made
         ]
         rows = text(made).bindparams(*parameters).columns(*(column(c.name, c.type) for c in table.columns))
@@ -201,7 +213,7 @@ def staging(engine: Engine, run_id: str) -> Iterator[Staging]:
         try:
             metadata.create_all(keeper)
             with adbc.connect(libpq_uri(engine)) as bulk:
-                yield Staging(engine, bulk, schema, tables)
+                yield Staging(engine, bulk, schema, tables, run_id)
         finally:
             _drop(keeper, schema)
 

@@ -1,6 +1,6 @@
 """Who may see which region, the record of who has read personal data, and what may be published.
 
-Revision 0007. Roles, grants and row security are no part of a revision: `kampungkb.warehouse.privileges` brings them
+Revision 0008. Roles, grants and row security are no part of a revision: `kampungkb.warehouse.privileges` brings them
 to the declared matrix after every migration.
 """
 
@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
