@@ -39,6 +39,8 @@ def allowed(role: str, schema: str, table: str, kind: str, regional: bool) -> se
     """What a role may do, written from the roles' description and not from the matrix."""
     if table == "access_log":
         return {"insert"} if role == "kkb_loader" else set()
+    if (role, table) == ("kkb_analyst", "match_review_count"):
+        return set()  # a view over the vault, read with its reader's rights
     if role == "kkb_village":
         own = schema in ("core", "mart", "service") and regional and kind == "r"
         return {"select"} if own or schema == "open" or table in VILLAGE_READS.get(schema, ()) else set()
@@ -294,7 +296,7 @@ def test_tables_closed_to_a_role_exist() -> None:
         for table, privileges in tables.items()
         if not privileges
     }
-    assert named <= set(Base.metadata.tables)
+    assert named <= {*Base.metadata.tables, "ops.match_review_count"}
     assert named
 
 

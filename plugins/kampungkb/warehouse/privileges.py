@@ -69,7 +69,6 @@ class Matrix(BaseModel):
     regional_roles: list[str]
     audited_schemas: list[str]
     unaudited_roles: list[str]
-    owner_views: list[str]
 
     @property
     def schemas(self) -> list[str]:
@@ -233,9 +232,8 @@ def _protection(matrix: Matrix, roles: Sequence[str], relation: Relation) -> Ite
     """Statements that give a view the rights of its reader and a table its row security."""
     table = sql.Identifier(relation.schema, relation.name)
     if relation.is_view:
-        as_invoker = f"{relation.schema}.{relation.name}" not in matrix.owner_views
-        if relation.as_invoker != as_invoker:
-            yield sql.SQL(f"alter view {{}} set (security_invoker = {str(as_invoker).lower()})").format(table)
+        if not relation.as_invoker:
+            yield sql.SQL("alter view {} set (security_invoker = true)").format(table)
         return
     policies = {policy.name: policy for policy in wanted_policies(matrix, roles, relation)}
     for name in sorted(set(relation.policies) - set(policies)):
