@@ -17,6 +17,7 @@ select
     dated.household,
     dated.nik,
     dated.nik_15,
+    dated.nik_digits,
     dated.nik_doubtful,
     lpad(cast(dated.day_in_nik - case when dated.day_in_nik > 40 then 40 else 0 end as varchar), 2, '0')
     || substr(dated.nik_15, 9, 4) as nik_day,

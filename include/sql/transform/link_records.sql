@@ -1,7 +1,7 @@
 -- Purpose: the accepted person records of all sources with the facts that linkage compares.
 -- Grain: one row per accepted person record.
 -- Keys: record_id (from 1 in the order of source, source_key); (source, source_key).
--- A NIK from a number cell is doubtful: it is no nik, and only its first 15 digits are true. full_name is upper case
+-- A NIK from a number cell is doubtful: it is no nik, only nik_digits, of which the first 15 are true (nik_15). full_name is upper case
 -- with white space collapsed. household is the source's own key of the family (KODE_KELUARGA, no_kk), family_card the
 -- number of the family card on either side; the mother of a survey member is the member that K.11 points to.
 with person_record as (
@@ -63,6 +63,7 @@ select
     source_key,
     case when not doubtful and regexp_matches(identity_number, '^[0-9]{16}$') then identity_number end as nik,
     case when regexp_matches(identity_number, '^[0-9]{16}$') then left(identity_number, 15) end as nik_15,
+    case when regexp_matches(identity_number, '^[0-9]{16}$') then identity_number end as nik_digits,
     doubtful as nik_doubtful,
     birth_date,
     nullif(trim(regexp_replace(upper(raw_name), '[\s\p{Z}]+', ' ', 'g')), '') as full_name,
