@@ -14,8 +14,13 @@ JOBS ?= auto
 SIZES ?= 32000 58000
 FAMILIES ?= 580000
 MEMBERS ?= 2100000
+# The samples of evaluate-linkage; PERSONS is the size of bench-link, for each of three sources.
+SEEDS ?= 2104 7
+SCALES ?= 1 2
+PERSONS ?= 2100000
 
-.PHONY: help setup run up test test-browser test-services test-scheduler bench bench-validate lint lint-python lint-types lint-sql format lock clean
+.PHONY: help setup run up test test-browser test-services test-scheduler bench bench-validate bench-link \
+	evaluate-linkage lint lint-python lint-types lint-sql format lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +51,13 @@ bench: $(INSTALLED) ## measure whole nightly loads at SIZES families, report und
 
 bench-validate: $(INSTALLED) ## measure all rules on FAMILIES and MEMBERS against GX on pandas, report under var/bench
 	$(BIN)/python benchmarks/validation.py --families $(FAMILIES) --members $(MEMBERS)
+
+bench-link: $(INSTALLED) ## measure the linkage of PERSONS persons in three sources, in full and with 1 % changed
+	$(BIN)/python -m benchmarks.linkage --persons $(PERSONS)
+
+evaluate-linkage: FAMILIES = 8000
+evaluate-linkage: $(INSTALLED) ## measure the quality of the linkage on samples (SEEDS, SCALES, FAMILIES) and FEBRL
+	$(BIN)/python -m benchmarks.linkage_evaluation --families $(FAMILIES) --seeds $(SEEDS) --scales $(SCALES)
 
 lint: lint-python lint-types lint-sql ## ruff, mypy --strict and sqlfluff
 

@@ -21,7 +21,7 @@ from kampungkb.orchestration.faults import describe, places
 from kampungkb.orchestration.journal import recording, sentence
 from kampungkb.orchestration.processes import Interrupted, interruptible
 from kampungkb.refs import Snapshot
-from kampungkb.run import JAKARTA, Run
+from kampungkb.run import JAKARTA, SOURCES, Run
 from kampungkb.settings import load_settings
 
 log = logging.getLogger(__name__)
@@ -77,8 +77,8 @@ def current_run() -> Run:
         as_of=chosen_as_of(params, dag_run.run_after),
         settings=load_settings(),
         connections=connections,
-        sources=tuple(params["sources"]),
-        force=params["force"],
+        sources=tuple(params.get("sources", SOURCES)),
+        force=params.get("force", False),
         attended=attended(context),
     )
 

@@ -115,6 +115,46 @@ def sql(query: Annotated[str, typer.Argument(help="One SQL statement.")]) -> Non
 
 
 @app.command()
+def actions(
+    purpose: Annotated[str, typer.Option(help="What the list is for; it is recorded with the read.")],
+    village: Annotated[str, typer.Option(help="Village code, or the beginning of one: a district, a regency.")] = "",
+    sector: Annotated[str | None, typer.Option(help="Only the needs that this sector can meet.")] = None,
+) -> None:
+    """Print which families need which service, by name, as CSV. Every read is recorded."""
+    from kampungkb.connections import connections_from_environment
+    from kampungkb.settings import load_settings
+    from kampungkb.warehouse.connect import warehouse as reach
+    from kampungkb.warehouse.service import export_actions
+
+    with reach(load_settings(), connections_from_environment()) as engine:
+        export_actions(engine, sys.stdout, village, sector, purpose)
+
+
+@app.command()
+def retention(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go; delete nothing.")] = False,
+    as_of: Day = None,
+) -> None:
+    """Delete what is over the limits of include/reference/retention.yaml, in the lake and in the warehouse."""
+    from kampungkb.connections import connections_from_environment
+    from kampungkb.reporting.screen import Screen
+    from kampungkb.retention import apply_retention
+    from kampungkb.run import Run, today
+    from kampungkb.settings import load_settings
+
+    day = as_of.date() if as_of else today()
+    run = Run(f"retention-{day}", day, load_settings(), connections_from_environment())
+    done, screen = apply_retention(run, dry_run), Screen()
+    for each in done.deleted:
+        screen.line(
+            "retention_planned" if dry_run else "retention_done",
+            subject=each.subject,
+            before=each.before,
+            deleted=each.deleted,
+        )
+
+
+@app.command()
 def data_docs(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build it anew from the lake.")] = False,
     browse: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,

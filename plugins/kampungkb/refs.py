@@ -89,3 +89,19 @@ class Published(_Ref):
     as_of: date
     latest: bool
     changed: dict[str, int]
+
+
+class Deleted(_Ref):
+    """What retention deleted (or would delete) of one subject: folders, files or rows older than `before`."""
+
+    subject: str
+    before: date
+    deleted: int
+
+
+class Retention(_Ref):
+    """The outcome of one retention run."""
+
+    as_of: date
+    dry_run: bool
+    deleted: tuple[Deleted, ...]

@@ -123,6 +123,8 @@ class Night:
             sheet=(["ANGGOTA"] * len(rows), pa.string()),
             row_number=([n + 2 for n, _, _ in rows], pa.int64()),
         )
+        if source == "family_survey":
+            self._write_survey(folder)
         write_checks(folder, [check for check in self.checks if check.source == source])
         rejected = {table: self.rejected if table == persons else 0 for table in accepted}
         return Validated(
@@ -136,6 +138,28 @@ class Night:
             last_change=self.last_change,
             stale=source in self.stale,
             reason="unreachable" if source in self.stale else None,
+        )
+
+    def _write_survey(self, folder: Path) -> None:
+        """The columns of the accepted survey that the action list by name is made from."""
+        write(
+            folder / "keluarga.parquet",
+            source_key=([f.code for f in self.families], pa.string()),
+            village_code=([f.village for f in self.families], pa.string()),
+            RT=(["001"] * len(self.families), pa.string()),
+            RW=(["002"] * len(self.families), pa.string()),
+            ALAMAT=([f"Jalan {f.code}" for f in self.families], pa.string()),
+        )
+        members = [(f.code, n) for f in self.families for n in range(1, f.members + 1)]
+        relations = [3 if n == 1 else 1 if n == 2 else 4 for _, n in members]  # the head comes second
+        write(
+            folder / "anggota.parquet",
+            **{
+                "KODE_KELUARGA": ([code for code, _ in members], pa.string()),
+                "NO_URUT": ([n for _, n in members], pa.int32()),
+                "K.02": ([f"Nama {code} {n}" for code, n in members], pa.string()),
+                "K.10": (relations, pa.int32()),
+            },
         )
 
     def _linked(self, run: Run) -> Linked:

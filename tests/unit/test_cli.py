@@ -15,7 +15,18 @@ from kampungkb.settings import PROJECT_ROOT
 pytestmark = pytest.mark.unit
 
 COMMANDS = (
-    *("run", "up", "sql", "data-docs", "warehouse", "sample", "load-registry", "serve-insurance"),
+    *(
+        "run",
+        "up",
+        "sql",
+        "actions",
+        "retention",
+        "data-docs",
+        "warehouse",
+        "sample",
+        "load-registry",
+        "serve-insurance",
+    ),
     *("linkage", "review"),
 )
 

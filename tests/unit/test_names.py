@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from kampungkb.errors import ConfigurationError
@@ -32,6 +32,7 @@ KNOWN = sorted(
     | {word for row in table("spellings") for word in [row["name"], *row["written"].split()]}
     | {row["nickname"] for row in table("nicknames")}
 )
+WITHOUT_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)
 LIKE_NAMES = st.lists(
     st.sampled_from(KNOWN) | st.text(string.ascii_letters, min_size=1, max_size=6), min_size=1, max_size=6
 ).map(" ".join)
@@ -88,8 +89,8 @@ def test_every_title_and_particle_goes(names: duckdb.DuckDBPyConnection) -> None
     assert {raw: name for raw, (name, _) in normalised(names, expected).items()} == expected
 
 
-@settings(max_examples=15, deadline=None)
-@given(st.lists(LIKE_NAMES, min_size=50, max_size=200))
+@settings(max_examples=6, deadline=None, phases=WITHOUT_SHRINKING)
+@given(st.lists(LIKE_NAMES, min_size=40, max_size=80))
 def test_cleaning_a_clean_name_changes_nothing(names: duckdb.DuckDBPyConnection, texts: list[str]) -> None:
     once = normalised(names, texts)
     again = normalised(names, [name for name, _ in once.values()])
@@ -97,8 +98,8 @@ def test_cleaning_a_clean_name_changes_nothing(names: duckdb.DuckDBPyConnection,
     assert changed == {}
 
 
-@settings(max_examples=10, deadline=None)
-@given(st.lists(LIKE_NAMES, min_size=50, max_size=100))
+@settings(max_examples=6, deadline=None, phases=WITHOUT_SHRINKING)
+@given(st.lists(LIKE_NAMES, min_size=20, max_size=40))
 def test_case_and_white_space_mean_nothing(names: duckdb.DuckDBPyConnection, texts: list[str]) -> None:
     other = {
         changed: text
@@ -109,15 +110,16 @@ def test_case_and_white_space_mean_nothing(names: duckdb.DuckDBPyConnection, tex
     assert {changed: found[changed] for changed, text in other.items() if found[changed] != found[text]} == {}
 
 
-@settings(max_examples=15, deadline=None)
-@given(st.lists(st.text(max_size=40), min_size=50, max_size=200))
+@settings(max_examples=6, deadline=None, phases=WITHOUT_SHRINKING)
+@given(st.lists(st.text(max_size=40), min_size=40, max_size=80))
 def test_any_text_gives_a_name_and_a_key_unless_it_is_blank(names: duckdb.DuckDBPyConnection, texts: list[str]) -> None:
-    for raw, (name, key) in normalised(names, texts).items():
+    found = normalised(names, texts)
+    for raw, (name, key) in found.items():
         assert (name is None) == (key is None)
         assert name != "" and key != ""
         assert name is not None or not any(character.isalnum() for character in raw or "")
         assert name is None or (name == name.strip() and "  " not in name)
-    again = normalised(names, [name for name, _ in normalised(names, texts).values()])
+    again = normalised(names, [name for name, _ in found.values()])
     assert all(raw == name for raw, (name, _) in again.items())
 
 
@@ -154,8 +156,8 @@ def test_three_hundred_thousand_names_take_seconds(names: duckdb.DuckDBPyConnect
     written = [row["raw"].replace("'", "''") for row in CASES]
     listed = ", ".join(f"'{each}'" for each in written)
     names.execute(
-        f"create or replace table many as select list_value({listed})[1 + i % {len(written)}] || ' ' || (i % 9973) as raw "
-        "from range(300000) as numbers(i)"
+        f"create or replace table many as select list_value({listed})[1 + i % {len(written)}] || ' ' || (i % 9973) "
+        "as raw from range(300000) as numbers(i)"
     )
     started = time.process_time()
     names.execute("select max(name_clean(raw)) from many").fetchall()

@@ -1,5 +1,5 @@
 -- Purpose: a name as the linkage compares it: old spelling of letters, then particles, titles before and behind,
--- newborns without a name ("BAYI" and the mother's name), abbreviations, spellings, words that are also written together.
+-- newborns without a name ("BAYI" and the mother's name), abbreviations, spellings, words written together.
 -- Grain: a macro over one text; null only for a blank one. Cleaning a clean name changes nothing.
 create or replace macro name_clean(raw) as name_words(
     regexp_replace(

@@ -57,6 +57,8 @@ looked_at as (
 )
 
 select
+    pair.left_id,
+    pair.right_id,
     pseudonym(
         'pair',
         pair.left_source || '|' || pair.left_key || '|' || pair.right_source || '|' || pair.right_key
@@ -84,7 +86,6 @@ select
     candidate_pair.probability,
     candidate_pair.match_weight,
     case when candidate_pair.left_id is not null then $model_version end as model_version,
-    coalesce(compared.comparison, '[]') as comparison,
     pair.linked,
     case
         when pair.linked or pair.is_decided or candidate_pair.probability is null then null
@@ -98,7 +99,6 @@ inner join record_fact as first_fact
 inner join record_fact as second_fact
     on pair.right_source = second_fact.source and pair.right_key = second_fact.source_key
 left join candidate_pair on pair.left_id = candidate_pair.left_id and pair.right_id = candidate_pair.right_id
-left join compared on pair.left_id = compared.left_id and pair.right_id = compared.right_id
 where
     pair.is_decided
     or not (

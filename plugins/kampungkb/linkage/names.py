@@ -119,9 +119,10 @@ def _text(value: str) -> str:
 
 
 def _map(pairs: Iterable[Sequence[str]]) -> str:
+    # As one text: a map expression of hundreds of parts is planned anew, slowly, by every statement.
     entries = {_words(key): _words(value) for key, value in pairs}
-    inside = ", ".join(f"{_text(key)}: {_text(value)}" for key, value in sorted(entries.items()))
-    return f"map {{{inside}}}" if inside else "cast(map {} as map(varchar, varchar))"
+    inside = ", ".join(f"{key}={value}" for key, value in sorted(entries.items()))
+    return f"cast({_text('{' + inside + '}')} as map(varchar, varchar))"
 
 
 def _chain(call: str, pairs: Iterable[Sequence[str]]) -> str:

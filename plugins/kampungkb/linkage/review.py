@@ -34,11 +34,7 @@ create temp table level_label (
 _COMPARED = """
 create temp table compared as
 with explained as (
-    select * from candidate_pair
-    where probability >= $review or exists (
-        select 1 from decided_pair
-        where decided_pair.left_id = candidate_pair.left_id and decided_pair.right_id = candidate_pair.right_id
-    )
+    select candidate_pair.* from candidate_pair inner join match_review using (left_id, right_id)
 ), level as ({levels})
 select
     left_id,
@@ -57,6 +53,13 @@ from level
 left join level_label as label using (comparison, level)
 where comparison <> 'household' or level > 0
 group by left_id, right_id
+"""
+
+
+_LISTED = """
+select match_review.* exclude (left_id, right_id), coalesce(comparison, '[]') as comparison
+from match_review left join compared using (left_id, right_id)
+order by left_source, left_key, right_source, right_key
 """
 
 
@@ -95,10 +98,10 @@ def write_review(connection: DuckDBPyConnection, model: Model, folder: Path) -> 
     """
     decision = model.definition.decision
     _create_facts(connection)
-    _create_compared(connection, model.definition)
     parameters = {"review": decision.review, "accept": decision.accept, "model_version": model.version}
     connection.execute(f"create temp table match_review as {sql_text('link_review')}", parameters)
-    _write(connection, "from match_review", folder / MATCH_REVIEW)
+    _create_compared(connection, model.definition)
+    _write(connection, _LISTED, folder / MATCH_REVIEW)
     _write(connection, "from decision_in_force order by decision_id", folder / DECISIONS)
     found = connection.execute("select count(*) from match_review where doubt is not null").fetchone()
     return int(found[0]) if found else 0
@@ -118,7 +121,7 @@ def _create_facts(connection: DuckDBPyConnection) -> None:
 
 
 def _create_compared(connection: DuckDBPyConnection, definition: Definition) -> None:
-    """Make `compared` (`left_id, right_id, comparison`): the comparison of every pair worth explaining, as JSON."""
+    """Make `compared` (`left_id, right_id, comparison`): the comparison of the pairs for review, as JSON."""
     connection.execute(_LEVEL_LABEL)
     connection.executemany("insert into level_label values (?, ?, ?, ?, ?, ?)", _labels(definition))
     columns = [str(name) for name, *_ in connection.execute("describe candidate_pair").fetchall()]
@@ -128,7 +131,7 @@ def _create_compared(connection: DuckDBPyConnection, definition: Definition) -> 
         f'"level_{name}" as level, "weight_{name}" as weight from explained'
         for position, name in enumerate(comparisons, start=1)
     )
-    connection.execute(_COMPARED.format(levels=levels), {"review": definition.decision.review})
+    connection.execute(_COMPARED.format(levels=levels))
 
 
 def _labels(definition: Definition) -> list[tuple[str, int, str, str, str, str]]:

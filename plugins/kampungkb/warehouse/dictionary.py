@@ -21,7 +21,7 @@ from kampungkb.warehouse.connect import warehouse
 from kampungkb.warehouse.lineage import Lineage, origins
 from kampungkb.warehouse.migrate import migrate
 from kampungkb.warehouse.models import SCHEMAS
-from kampungkb.warehouse.staging import MARTS_SQL, staged_columns
+from kampungkb.warehouse.staging import MARTS_SQL, OPEN_PREFIX, staged_columns
 
 PAGE = PROJECT_ROOT / "docs" / "reference" / "data-dictionary.md"
 
@@ -66,6 +66,11 @@ class Relation:
     meaning: str
     definition: str | None
     columns: tuple[Described, ...]
+
+    @property
+    def staged_name(self) -> str:
+        """Its name where it is staged, and that of the statement that makes it."""
+        return OPEN_PREFIX + self.name if self.schema == "open" else self.name
 
 
 def catalogue(engine: Engine) -> list[Relation]:
@@ -115,7 +120,9 @@ load's own. A key column is marked ·."""
 
 def _lineage(relations: list[Relation]) -> Lineage:
     tables = staged_columns()
-    tables |= {relation.name: {column.name: column.type for column in relation.columns} for relation in relations}
+    tables |= {
+        relation.staged_name: {column.name: column.type for column in relation.columns} for relation in relations
+    }
     statements = {path.stem: path.read_text(encoding="utf-8") for path in sorted(MARTS_SQL.glob("*.sql"))}
     statements |= {relation.name: relation.definition for relation in relations if relation.definition}
     return Lineage(tables, statements)
@@ -131,7 +138,9 @@ def _schema(schema: str, meaning: str, relations: list[Relation], read: Lineage)
         yield from ("", f"### `{schema}.{relation.name}`{kind}", "", f"{_cell(relation.meaning)}.", "")
         yield from ("| column | type | meaning | made of |", "|---|---|---|---|")
         for column in relation.columns:
-            leaves = sorted(read.leaves((relation.name, column.name)) - {(relation.name, column.name), _POSITION})
+            leaves = sorted(
+                read.leaves((relation.staged_name, column.name)) - {(relation.staged_name, column.name), _POSITION}
+            )
             made_of = ", ".join(f"`{table}.{name}`" for table, name in leaves)
             name = f"`{column.name}`{' ·' if column.is_key else ''}"
             yield f"| {name} | {column.type} | {_cell(column.meaning)} | {made_of} |"

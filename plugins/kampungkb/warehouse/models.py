@@ -2,7 +2,7 @@
 
 Schemas: `core` dimensions and facts, `mart` what analysts read, `open` publishable aggregates, `ops` runs, checks and
 quarantine without personal values, `vault` the key map, `service` action lists by name. Views stand in the
-migrations. The tables of the linkage have a module of their own.
+migrations. The tables of the linkage, the programme, privacy and `open` have modules of their own.
 """
 
 from datetime import date, datetime
@@ -11,13 +11,13 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from kampungkb.warehouse import linkage_models, programme_models
+from kampungkb.warehouse import linkage_models, open_models, privacy_models, programme_models
 from kampungkb.warehouse.base import SCHEMAS, Base
 from kampungkb.warehouse.base import col as _col
 from kampungkb.warehouse.base import key as _key
 from kampungkb.warehouse.base import within as _in
 
-__all__ = ["SCHEMAS", "Base", "linkage_models", "programme_models"]
+__all__ = ["SCHEMAS", "Base", "linkage_models", "open_models", "privacy_models", "programme_models"]
 
 
 class _Measures:

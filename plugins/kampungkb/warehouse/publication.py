@@ -42,6 +42,8 @@ from kampungkb.warehouse.locks import PUBLISH, wait_for
 from kampungkb.warehouse.migrate import migrate
 from kampungkb.warehouse.models import Base, LoadRun
 from kampungkb.warehouse.programme import load_programme
+from kampungkb.warehouse.release import release
+from kampungkb.warehouse.service import family_contacts
 from kampungkb.warehouse.staging import Staging, staging
 
 log = logging.getLogger(__name__)
@@ -61,6 +63,7 @@ BY_RUN = ("ops.check_result", "ops.gate_result")
 LATEST = (
     *("core.dim_region", "core.kampung_kb", "core.dim_indicator", "core.family_score"),
     *("mart.indicator_coverage", "ops.quarantine", "vault.person_link", "vault.family_link"),
+    "service.family_contact",
     *(f"mart.{name}" for name in PROGRAMME_MARTS),
     *("vault.duplicate_record", "mart.duplicate_count"),
 )
@@ -151,6 +154,8 @@ def _stage(
         )
     )
     staged.load("gate_result", gate_results(run, [source.source for source in validated]).to_reader())
+    with family_contacts(run, validated, linked) as contacts:
+        rows += staged.load("family_contact", contacts)
     staged.load("raw_region", reference.regions(run.settings).to_reader())
     staged.load("raw_kampung_kb", reference.kampung_kb(run.settings).to_reader())
     methodology = _methodology(staged)
@@ -223,6 +228,7 @@ def _apply(engine: Engine, staged: Staging, run: Run, record: dict[str, Any]) ->
             name: apply(connection, tables[name], staged.tables[tables[name].name], scope)
             for name, scope in scopes.items()
         }
+        changed |= release(connection, staged, run.as_of) if latest else {}
         changed |= {HISTORY: place_in_history(connection, staged, run.as_of), **linkage}
         changed[SCORES] = place_scores_in_history(connection, staged, run.as_of)
         changed[EFFECT] = compare_kampung_kb(connection, staged, run.as_of)

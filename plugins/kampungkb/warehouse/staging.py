@@ -45,6 +45,7 @@ from kampungkb.warehouse.models import Base
 log = logging.getLogger(__name__)
 
 PREFIX = "stage_"
+OPEN_PREFIX = "open_"  # tables of `open` are named as their marts are
 MARTS_SQL = INCLUDE / "sql" / "marts"
 _ARROW: dict[type[TypeEngine[Any]], pa.DataType] = {
     Text: pa.string(),
@@ -68,7 +69,8 @@ def _staged_tables(schema: str, run_id: str) -> dict[str, Table]:
     metadata = MetaData(schema=schema)
     for table in Base.metadata.sorted_tables:
         columns = [Column(c.name, c.type, server_default=run_id if c.name == "run_id" else None) for c in table.columns]
-        Table(table.name, metadata, *columns, prefixes=["unlogged"])
+        name = OPEN_PREFIX + table.name if table.schema == "open" else table.name
+        Table(name, metadata, *columns, prefixes=["unlogged"])
     helpers: dict[str, list[Column[Any]]] = {
         "raw_region": _text_columns("code", "name", "level", "parent", "valid_from", "valid_to", "successor_code"),
         "raw_kampung_kb": _text_columns("village_code", "valid_from", "valid_to", "successor_code"),
@@ -90,6 +92,18 @@ def _staged_tables(schema: str, run_id: str) -> dict[str, Table]:
         ],
         "region_measure": [
             *_text_columns("code", "basis"),
+            Column("families", Integer),
+            *(Column(name, Double) for name in ("ketentraman", "kemandirian", "kebahagiaan", "ibangga")),
+            *_text_columns("category"),
+            *(Column(name, Integer) for name in ("rentan", "berkembang", "tangguh")),
+        ],
+        "open_cell": [
+            *_text_columns("subject", "item", "cell", "village_code", "district_code", "regency_code"),
+            Column("families", Integer),
+        ],
+        "open_count": [*_text_columns("subject", "item", "cell", "region_code"), Column("families", Integer)],
+        "open_region_index": [
+            *_text_columns("region_code"),
             Column("families", Integer),
             *(Column(name, Double) for name in ("ketentraman", "kemandirian", "kebahagiaan", "ibangga")),
             *_text_columns("category"),

@@ -38,6 +38,8 @@ COLUMNS: tuple[tuple[str, Any, bool, str], ...] = (
     ("by_default", sa.Boolean, True, "Nobody answered in time, or nobody could be asked"),
 )
 
+DECIDED_AT = "When it was decided; a run again keeps the decision"
+
 GATE_DECISION = """
 create view ops.gate_decision as
 select
@@ -56,7 +58,7 @@ def upgrade() -> None:
             "decided_at",
             sa.TIMESTAMP(timezone=True),
             nullable=True,
-            comment="When it was decided; a run again keeps the decision",
+            comment=DECIDED_AT,
         ),
         sa.PrimaryKeyConstraint("run_id", "source", "gate", "subject", name="gate_result_pkey"),
         schema="ops",
@@ -67,3 +69,7 @@ def upgrade() -> None:
         "comment on view ops.gate_decision is 'Gates that were not open, with the decision, one row a run, source, "
         "gate and subject'"
     )
+    meanings = {name: text for name, _, _, text in COLUMNS} | {"decided_at": DECIDED_AT}
+    shown = GATE_DECISION.split("select")[1].split("from")[0].replace(",", " ").split()
+    for column in shown:
+        op.execute(f"comment on column ops.gate_decision.{column} is '{meanings[column]}'")
