@@ -7,12 +7,20 @@ SHELL := /bin/bash
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-# AS_OF=YYYY-MM-DD loads that date, JOBS=N runs the tests in N processes, SIZES="32000 58000" are bench's families.
+# AS_OF=YYYY-MM-DD loads that date, JOBS=N runs the tests in N processes, SIZES="32000 58000" are bench's families,
+# FAMILIES and MEMBERS those of bench-validate.
 AS_OF ?=
 JOBS ?= auto
 SIZES ?= 32000 58000
+FAMILIES ?= 580000
+MEMBERS ?= 2100000
+# The samples of evaluate-linkage; PERSONS is the size of bench-link, for each of three sources.
+SEEDS ?= 2104 7
+SCALES ?= 1 2
+PERSONS ?= 2100000
 
-.PHONY: help setup run up test test-services bench lint lint-python lint-types lint-sql format lock clean
+.PHONY: help setup run up test test-browser test-services test-scheduler bench bench-validate bench-link \
+	evaluate-linkage lint lint-python lint-types lint-sql format lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,13 +34,30 @@ up: $(INSTALLED) ## Airflow's UI and scheduler and the sample sources on this ma
 	@$(BIN)/kampungkb up
 
 test: $(INSTALLED) ## all tests; those that need a database server skip where there is none
-	$(BIN)/pytest -n $(JOBS) --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest -m "not browser" -n $(JOBS) --maxprocesses 4 --dist loadfile
+
+test-browser: $(INSTALLED) ## the page in a browser, on a running Airflow (installs playwright; needs chromium; some minutes)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/browser.txt
+	KAMPUNGKB_TEST_BROWSER=required $(BIN)/pytest -m browser tests/browser
 
 test-services: $(INSTALLED) ## the tests on PostgreSQL and MariaDB servers; fails where a server is absent
 	KAMPUNGKB_TEST_SERVICES=required $(BIN)/pytest -m services
 
+test-scheduler: $(INSTALLED) ## a suspicious delivery under Airflow's own scheduler, answered by a person; some minutes
+	$(BIN)/pytest -m scheduler
+
 bench: $(INSTALLED) ## measure whole nightly loads at SIZES families, report under var/bench
 	$(BIN)/python benchmarks/nightly.py $(SIZES)
+
+bench-validate: $(INSTALLED) ## measure all rules on FAMILIES and MEMBERS against GX on pandas, report under var/bench
+	$(BIN)/python benchmarks/validation.py --families $(FAMILIES) --members $(MEMBERS)
+
+bench-link: $(INSTALLED) ## measure the linkage of PERSONS persons in three sources, in full and with 1 % changed
+	$(BIN)/python -m benchmarks.linkage --persons $(PERSONS)
+
+evaluate-linkage: FAMILIES = 8000
+evaluate-linkage: $(INSTALLED) ## measure the quality of the linkage on samples (SEEDS, SCALES, FAMILIES) and FEBRL
+	$(BIN)/python -m benchmarks.linkage_evaluation --families $(FAMILIES) --seeds $(SEEDS) --scales $(SCALES)
 
 lint: lint-python lint-types lint-sql ## ruff, mypy --strict and sqlfluff
 
@@ -60,6 +85,7 @@ lock: $(INSTALLED) ## resolve requirements/*.txt anew from pyproject.toml (UPGRA
 	$(LOCK) $(UPGRADE) requirements/bootstrap.in -o requirements/bootstrap.txt
 	$(LOCK) $(UPGRADE) pyproject.toml -o requirements/run.txt
 	$(LOCK) $(UPGRADE) pyproject.toml --extra dev -c requirements/run.txt -o requirements/dev.txt
+	$(LOCK) $(UPGRADE) pyproject.toml --extra browser -c requirements/run.txt -o requirements/browser.txt
 	$(LOCK) $(UPGRADE) pyproject.toml --extra spark -c requirements/run.txt -o requirements/spark.txt
 
 clean: ## remove the environment and the tools' caches; var/ stays

@@ -1,15 +1,19 @@
-"""The nightly load: extract → validate (mapped over the sources) → link → score → publish → document.
+"""The nightly load: extract → validate (mapped over the sources) → inspect → settle → link → score → publish →
+document.
 
-Each task calls one public function of the library; `support.airflow_run.step` hands it the run.
+Each task calls one public function of the library; `support.airflow_run.step` hands it the run. Between inspect and
+settle stands `decide`, a question to a person for each suspicious delivery, skipped where there is none.
 """
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, task
 
-from kampungkb.refs import Linked, Published, Scored, Snapshot, Validated
+from kampungkb.refs import Answer, Linked, Published, Question, Scored, Snapshot, Validated
 from kampungkb.run import SOURCES, Run
+from kampungkb.verdicts import ACCEPT, HOLD_BACK
 from support.airflow_run import step
 
 TRIAGE = """\
@@ -26,16 +30,25 @@ to do.
 | task | what its failure means | what to do |
 |---|---|---|
 | prepare | a setting or connection is missing, or the warehouse is out of reach | correct it, then clear the task |
-| extract | a source refuses us, has another shape than its contract, or is out of reach with no usable snapshot | ask \
-the owner of the source; the message names table and column |
+| extract | a source refuses us, has another shape than its contract, or is out of reach (or was held back) \
+with no usable snapshot | ask the owner of the source; the message names table and column |
+| inspect | a file of `include/gates` is wrong, or the warehouse went away | undo the last change there, \
+or clear the task |
+| settle | a gate closed, or a person held a delivery back, and no good snapshot of the last week can stand in | \
+the message names the figures: ask the owner of the source for a whole delivery, then run with \
+`force` |
 | validate, link, score | counts disagree, or a contract, suite or methodology file is wrong | undo the last change \
 under `include/` or `expectations/` |
+| link | the warehouse went away, and with it the stewards' decisions | bring it back, then clear the task |
 | publish | the audit refused the new state, or the warehouse went away | read the failed checks; the old state stands |
 | document | nothing of the data: Data Docs could not be written, the earlier ones stand | look at the disk; clear the \
 task |
 
 **A source is down** (unreachable, time-outs, 5xx): no failure. Its last good snapshot up to 7 days old stands in, and
 `ops.load_run.stale_sources` names it.
+
+**`decide` waits** (Required Actions): a delivery is suspicious, and a person decides; without an answer within nine \
+hours the default of `include/gates` is taken. See `docs/how-to/decide-on-a-delivery.md`.
 
 **Run it again** as often as needed: the same `as_of` replays what was landed and changes nothing that is right.
 `force` extracts anew. **Backfill**: set `as_of`; the newest snapshots not after that date are used.
@@ -71,6 +84,9 @@ PARAMS = {
 
 WAREHOUSE = Asset("warehouse")
 
+# From 01:00 until people are at work and have had time to look.
+ANSWER_WITHIN = timedelta(hours=9)
+
 
 with DAG(
     dag_id="nightly_load",
@@ -85,7 +101,7 @@ with DAG(
         "retry_exponential_backoff": 3,
         "execution_timeout": timedelta(hours=1),
     },
-    dagrun_timeout=timedelta(hours=4),
+    dagrun_timeout=timedelta(hours=4) + ANSWER_WITHIN,
     tags=["tier-1", "nightly", "family-data"],
     description="Loads family survey, civil registry and health insurance, and publishes the warehouse.",
     doc_md=TRIAGE,
@@ -114,6 +130,24 @@ with DAG(
         from kampungkb import validation
 
         return validation.validate(run, snapshot)
+
+    @task
+    @step
+    def inspect(run: Run, snapshots: Sequence[Snapshot], validated: Sequence[Validated]) -> list[Question]:
+        """Judge every delivery by its gates; what is suspicious becomes a question to a person."""
+        from kampungkb import gates
+
+        return gates.inspect(run, snapshots, validated)
+
+    @task(trigger_rule="none_failed")
+    @step
+    def settle(
+        run: Run, snapshots: Sequence[Snapshot], validated: Sequence[Validated], answers: Sequence[Answer]
+    ) -> list[Validated]:
+        """Record the decisions; for what is held back the last good snapshot stands in."""
+        from kampungkb import gates
+
+        return gates.settle(run, snapshots, validated, answers)
 
     @task
     @step
@@ -156,6 +190,13 @@ with DAG(
 
     snapshots = extract.expand(source=prepare())
     validated = validate.expand(snapshot=snapshots)
-    linked = link(validated)
-    scored = score(validated, linked)
-    document(publish(validated, linked, scored, "{{ dag_run.start_date.isoformat() }}", snapshots))
+    answers = HITLOperator.partial(
+        task_id="decide",
+        options=[ACCEPT, HOLD_BACK],
+        response_timeout=ANSWER_WITHIN,
+        map_index_template="{{ task.subject }}",
+    ).expand_kwargs(inspect(snapshots, validated))
+    settled = settle(snapshots, validated, answers.output)
+    linked = link(settled)
+    scored = score(settled, linked)
+    document(publish(settled, linked, scored, "{{ dag_run.start_date.isoformat() }}", snapshots))

@@ -10,8 +10,9 @@ from functools import wraps
 from inspect import signature
 from typing import Any, get_type_hints
 
-from airflow.sdk import BaseHook, get_current_context
+from airflow.sdk import BaseHook, Context, get_current_context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
+from airflow.sdk.execution_time import task_runner
 from pydantic import TypeAdapter
 
 from kampungkb.connections import CIVIL_REGISTRY, FAMILY_WORKBOOKS, HEALTH_INSURANCE, WAREHOUSE, Connection
@@ -20,7 +21,7 @@ from kampungkb.orchestration.faults import describe, places
 from kampungkb.orchestration.journal import recording, sentence
 from kampungkb.orchestration.processes import Interrupted, interruptible
 from kampungkb.refs import Snapshot
-from kampungkb.run import JAKARTA, Run
+from kampungkb.run import JAKARTA, SOURCES, Run
 from kampungkb.settings import load_settings
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,17 @@ def chosen_as_of(params: Mapping[str, Any], run_after: datetime) -> date:
     """
     chosen = params.get("as_of")
     return date.fromisoformat(chosen) if chosen else run_after.astimezone(JAKARTA).date()
+
+
+def attended(context: Context) -> bool:
+    """Whether a person can be asked: in a run of today under a scheduler, and no backfill.
+
+    Under `dag.test`, which `kampungkb run` uses, a human-in-the-loop task would wait for ever.
+    """
+    params, dag_run = context["params"], context["dag_run"]
+    in_process = type(getattr(task_runner, "SUPERVISOR_COMMS", None)).__name__ == "InProcessSupervisorComms"
+    of_the_past = chosen_as_of(params, dag_run.run_after) < dag_run.run_after.astimezone(JAKARTA).date()
+    return not in_process and not of_the_past and dag_run.run_type != "backfill"
 
 
 def connection_of(conn_id: str) -> Connection | None:
@@ -65,13 +77,16 @@ def current_run() -> Run:
         as_of=chosen_as_of(params, dag_run.run_after),
         settings=load_settings(),
         connections=connections,
-        sources=tuple(params["sources"]),
-        force=params["force"],
+        sources=tuple(params.get("sources", SOURCES)),
+        force=params.get("force", False),
+        attended=attended(context),
     )
 
 
 def _plain(handed: Any) -> Any:
-    """What XCom hands over, the results of mapped tasks as a list."""
+    """What XCom hands over, the results of mapped tasks as a list; of a skipped one, an empty list."""
+    if handed is None:
+        return []
     return handed if isinstance(handed, str | dict) else list(handed[:])
 
 

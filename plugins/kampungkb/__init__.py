@@ -1,6 +1,6 @@
-"""The family data warehouse for Kampung KB: a library of five steps, importable without Airflow.
+"""The family data warehouse for Kampung KB: a library of steps, importable without Airflow.
 
-extract → validate → link → score → publish. Each step is one public function that takes a
+extract → validate → inspect → settle → link → score → publish. Each step is one public function that takes a
 :class:`~kampungkb.run.Run` and small references to what earlier steps wrote, and returns such a reference.
 """
 

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from kampungkb.errors import KampungkbError
+from kampungkb.review.cli import app as review
 from kampungkb.run import SOURCES
 
 _SAMPLE_FAMILIES = 32_000
@@ -44,6 +45,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(review, name="review")
+
+linkage = typer.Typer(help="The model that finds the records of one person.", no_args_is_help=True)
+app.add_typer(linkage, name="linkage")
 
 Day = Annotated[
     datetime | None,
@@ -107,6 +112,59 @@ def sql(query: Annotated[str, typer.Argument(help="One SQL statement.")]) -> Non
 
     with reach(load_settings(), connections_from_environment()) as engine:
         to_csv(engine, query, sys.stdout)
+
+
+@app.command()
+def actions(
+    purpose: Annotated[str, typer.Option(help="What the list is for; it is recorded with the read.")],
+    village: Annotated[str, typer.Option(help="Village code, or the beginning of one: a district, a regency.")] = "",
+    sector: Annotated[str | None, typer.Option(help="Only the needs that this sector can meet.")] = None,
+) -> None:
+    """Print which families need which service, by name, as CSV. Every read is recorded."""
+    from kampungkb.connections import connections_from_environment
+    from kampungkb.settings import load_settings
+    from kampungkb.warehouse.connect import warehouse as reach
+    from kampungkb.warehouse.service import export_actions
+
+    with reach(load_settings(), connections_from_environment()) as engine:
+        export_actions(engine, sys.stdout, village, sector, purpose)
+
+
+@app.command()
+def reports() -> None:
+    """Write the workbooks for meetings, of the latest load and with small counts suppressed."""
+    from kampungkb.connections import connections_from_environment
+    from kampungkb.reporting.publishing import publish_reports
+    from kampungkb.reporting.screen import Screen
+    from kampungkb.run import Run, today
+    from kampungkb.settings import load_settings
+
+    written = publish_reports(Run("reports", today(), load_settings(), connections_from_environment()))
+    Screen().line("report_written", files=len(written.files), path=written.path)
+
+
+@app.command()
+def retention(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go; delete nothing.")] = False,
+    as_of: Day = None,
+) -> None:
+    """Delete what is over the limits of include/reference/retention.yaml, in the lake and in the warehouse."""
+    from kampungkb.connections import connections_from_environment
+    from kampungkb.reporting.screen import Screen
+    from kampungkb.retention import apply_retention
+    from kampungkb.run import Run, today
+    from kampungkb.settings import load_settings
+
+    day = as_of.date() if as_of else today()
+    run = Run(f"retention-{day}", day, load_settings(), connections_from_environment())
+    done, screen = apply_retention(run, dry_run), Screen()
+    for each in done.deleted:
+        screen.line(
+            "retention_planned" if dry_run else "retention_done",
+            subject=each.subject,
+            before=each.before,
+            deleted=each.deleted,
+        )
 
 
 @app.command()
@@ -218,3 +276,19 @@ def serve_insurance(
         faults=planned,
         base_path=base_path,
     )
+
+
+@linkage.command()
+def train(
+    seed: Annotated[int | None, typer.Option(help="Seed of the random pairs (default: model.yaml's).")] = None,
+) -> None:
+    """Estimate the model's parameters anew from the newest accepted records of this installation."""
+    from kampungkb.linkage.retraining import train_installation
+    from kampungkb.reporting.messages import number
+    from kampungkb.reporting.screen import Screen
+    from kampungkb.settings import load_settings
+
+    screen = Screen()
+    screen.say("linkage_training")
+    model, path = train_installation(load_settings(), seed)
+    screen.line("linkage_trained", version=model.version, records=number(model.parameters.records), path=path)

@@ -21,6 +21,10 @@ class SourceUnavailable(KampungkbError):
     """A source cannot be reached or answers with faults: its last good snapshot may stand in."""
 
 
+class GateClosed(KampungkbError):
+    """A delivery was held back and nothing can stand in for it: the run fails, the warehouse stays as it was."""
+
+
 class ReconciliationError(KampungkbError):
     """Counts that must agree do not: the run fails before anything is published."""
 
@@ -31,3 +35,7 @@ class WarehouseError(KampungkbError):
 
 class AuditError(KampungkbError):
     """The audit suites found the staged tables wrong: nothing is published."""
+
+
+class DecisionError(KampungkbError):
+    """A steward's decision cannot be recorded: it contradicts others, or its pair is not known."""

@@ -4,7 +4,8 @@ What comes in: a run and a source id. What goes out: `lake/landing/<source>/<as_
 table and `manifest.json`, and a :class:`~kampungkb.refs.Snapshot` that points to it. A run for a date that has a
 snapshot replays it; a run for a date before the newest snapshot of any source never extracts, because the past
 cannot be read any more; everything else reads the source, and where that cannot be reached the last good snapshot
-stands in for up to a week.
+stands in for up to a week. A snapshot that the gates or a person held back (:mod:`kampungkb.verdicts`) is none of
+these: it is neither replayed nor built upon, and the last good one stands in on its date.
 """
 
 import hashlib
@@ -21,14 +22,15 @@ from pydantic import ValidationError
 from kampungkb import lake
 from kampungkb.connections import Connection
 from kampungkb.contracts import Contract, contract
-from kampungkb.errors import ConfigurationError, KampungkbError, SourceUnavailable
+from kampungkb.errors import ConfigurationError, GateClosed, KampungkbError, SourceUnavailable
 from kampungkb.refs import Snapshot
 from kampungkb.run import SOURCES, Run
 from kampungkb.settings import Settings
 from kampungkb.sources import source_module
 from kampungkb.sources.protocol import Drift, Manifest, Previous, TableFile, made_with
+from kampungkb.verdicts import is_held_back, read_verdict
 
-__all__ = ["Drift", "Manifest", "TableFile", "extract", "latest_snapshot", "read_manifest", "snapshots"]
+__all__ = ["Drift", "Manifest", "TableFile", "extract", "latest_snapshot", "read_manifest", "snapshots", "stand_in"]
 
 MANIFEST = "manifest.json"
 STAND_IN_DAYS = 7
@@ -47,9 +49,12 @@ def extract(run: Run, source: str) -> Snapshot:
     sample = is_sample(connection)
     latest = latest_snapshot(run.settings, source, not_after=run.as_of, sample=sample)
     newest = _newest_date(run, sample)
+    held_back = None if run.force else _held_back(run, source, connection)
 
     if newest is not None and run.as_of < newest:
         return _backfill(run, source, latest, newest)
+    if held_back is not None:
+        return stand_in(run, source, held_back)
     if latest is not None and latest.as_of == run.as_of and not run.force:
         if latest.origin == origin(connection):
             return _replay(run, latest)
@@ -82,15 +87,30 @@ def snapshots(settings: Settings, source: str) -> Iterator[Manifest]:
 def latest_snapshot(
     settings: Settings, source: str, not_after: date | None = None, sample: bool | None = None
 ) -> Manifest | None:
-    """The newest snapshot of a source, optionally not after a date and only of sample or only of real data."""
+    """The newest good snapshot of a source, optionally not after a date and only of sample or only of real data.
+
+    Good is one that was not held back.
+    """
     return next(
         (
             manifest
             for manifest in snapshots(settings, source)
-            if (not_after is None or manifest.as_of <= not_after) and (sample is None or manifest.sample == sample)
+            if (not_after is None or manifest.as_of <= not_after)
+            and (sample is None or manifest.sample == sample)
+            and not is_held_back(settings, source, manifest.snapshot_id)
         ),
         None,
     )
+
+
+def stand_in(run: Run, source: str, why: str) -> Snapshot:
+    """The last good snapshot, in place of a delivery that was held back (`why`, in one sentence).
+
+    Raises :class:`GateClosed` where there is none of the last :data:`STAND_IN_DAYS` days.
+    """
+    sample = is_sample(run.connection(source))
+    latest = latest_snapshot(run.settings, source, not_after=run.as_of, sample=sample)
+    return _stand_in(run, source, latest, GateClosed(why))
 
 
 def snapshot_path(settings: Settings, manifest: Manifest) -> Path:
@@ -125,9 +145,19 @@ def _order(snapshot_id: str) -> tuple[str, int]:
 
 
 def _newest_date(run: Run, sample: bool) -> date | None:
-    """The date of the newest snapshot of any source."""
-    newest = (latest_snapshot(run.settings, source, sample=sample) for source in SOURCES)
+    """The date of the newest snapshot of any source, good or not."""
+    found = (snapshots(run.settings, source) for source in SOURCES)
+    newest = (next((manifest for manifest in manifests if manifest.sample == sample), None) for manifests in found)
     return max((manifest.as_of for manifest in newest if manifest is not None), default=None)
+
+
+def _held_back(run: Run, source: str, connection: Connection) -> str | None:
+    """Why the last delivery of the run's own date from the same address was held back, if it was."""
+    for manifest in snapshots(run.settings, source):
+        if manifest.as_of == run.as_of and manifest.origin == origin(connection):
+            verdict = read_verdict(run.settings, source, manifest.snapshot_id)
+            return verdict.reason if verdict is not None and verdict.held_back else None
+    return None
 
 
 def _backfill(run: Run, source: str, latest: Manifest | None, newest: date) -> Snapshot:
@@ -141,14 +171,17 @@ def _backfill(run: Run, source: str, latest: Manifest | None, newest: date) -> S
     return _replay(run, latest, reason=f"nothing was landed for {run.as_of}; the snapshot of {latest.as_of} stands in")
 
 
-def _stand_in(run: Run, source: str, latest: Manifest | None, fault: SourceUnavailable) -> Snapshot:
+def _stand_in(run: Run, source: str, latest: Manifest | None, fault: SourceUnavailable | GateClosed) -> Snapshot:
     if latest is None or run.as_of - latest.as_of > timedelta(days=STAND_IN_DAYS):
         found = "there is no earlier snapshot" if latest is None else f"the last snapshot is of {latest.as_of}"
-        raise SourceUnavailable(
+        advice = "Run again when the source answers."
+        if isinstance(fault, GateClosed):
+            advice = f"Ask the owner of {source} for a whole delivery and run with force, which extracts anew."
+        raise type(fault)(
             f"{fault} Nothing can stand in for {source}: {found}, and at most {STAND_IN_DAYS} days are allowed. "
-            "Run again when the source answers."
+            f"{advice}"
         ) from None
-    log.warning("%s: not available, snapshot %s stands in: %s", source, latest.snapshot_id, fault)
+    log.warning("%s: snapshot %s stands in: %s", source, latest.snapshot_id, fault)
     return _replay(run, latest, reason=str(fault))
 
 
@@ -203,6 +236,7 @@ def _land(run: Run, source: str, connection: Connection, latest: Manifest | None
             watermark=extracted.watermark,
             full_on=extracted.full_on,
             drift=extracted.drift,
+            types=dict(extracted.types),
             parsed=extracted.parsed,
         )
         (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2), encoding="utf-8")

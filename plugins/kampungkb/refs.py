@@ -1,6 +1,6 @@
 """What passes from step to step: paths and counts, never rows. Every reference survives JSON (XCom)."""
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -47,6 +47,25 @@ class Validated(_Ref):
     reason: str | None = None
 
 
+class Question(_Ref):
+    """A suspicious delivery as a person is asked about it: headline, figures, and what a time-out decides."""
+
+    subject: str
+    body: str
+    defaults: list[str]
+
+
+class Answer(_Ref):
+    """What a person, or the time-out, answered to a :class:`Question`, as Airflow hands it over."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    chosen_options: list[str]
+    responded_at: datetime
+    responded_by_user: dict[str, str | None] | None = None
+    timedout: bool = False
+
+
 class Linked(_Ref):
     """The crosswalk of a run: person records by source, and those linked to a record of another source."""
 
@@ -70,3 +89,27 @@ class Published(_Ref):
     as_of: date
     latest: bool
     changed: dict[str, int]
+
+
+class Deleted(_Ref):
+    """What retention deleted (or would delete) of one subject: folders, files or rows older than `before`."""
+
+    subject: str
+    before: date
+    deleted: int
+
+
+class Retention(_Ref):
+    """The outcome of one retention run."""
+
+    as_of: date
+    dry_run: bool
+    deleted: tuple[Deleted, ...]
+
+
+class Reports(_Ref):
+    """Reports written for the latest load: the folder, its date, and the names of its files."""
+
+    path: Path
+    as_of: date
+    files: list[str]

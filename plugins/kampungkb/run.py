@@ -29,7 +29,8 @@ class Run:
     """What every step is told. Connections and the pseudonym key stay in memory and out of `repr`.
 
     `sources` are the source ids to load; a source without a connection is absent. `force` extracts anew even
-    where `as_of` already has a landed snapshot.
+    where `as_of` already has a landed snapshot. `attended`: a person can be asked about a suspicious delivery and the
+    run waits; else the default is taken at once.
     """
 
     run_id: str
@@ -38,6 +39,7 @@ class Run:
     connections: Mapping[str, Connection] = field(repr=False, default_factory=dict)
     sources: Sequence[str] = SOURCES
     force: bool = False
+    attended: bool = False
 
     def connection(self, source: str) -> Connection:
         """The connection of a source; raises :class:`ConfigurationError` where it is not set."""

@@ -80,6 +80,11 @@ class World:
         with self.engine.connect() as connection:
             return pd.read_sql(sa.text(statement), connection)
 
+    def rows(self, statement: str) -> list[Any]:
+        """Rows whose values go by column name."""
+        with self.engine.connect() as connection:
+            return list(connection.execute(sa.text(statement)))
+
     def dump(self, *schemas: str) -> dict[str, list[str]]:
         """Every row of every table and view of the schemas, as sorted text, with the row's version where it has one."""
         found = {}

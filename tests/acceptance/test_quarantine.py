@@ -4,7 +4,6 @@ from collections import Counter
 from datetime import date, datetime
 from typing import Any
 
-import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
@@ -29,15 +28,15 @@ def loaded(world: World) -> Loaded:
 
 
 @pytest.fixture(scope="module")
-def quarantine(world: World, loaded: Loaded) -> pd.DataFrame:
-    return world.query("select * from ops.quarantine")
+def quarantine(world: World, loaded: Loaded) -> list[Any]:
+    return world.rows("select * from ops.quarantine")
 
 
 def place(line: Any) -> Line:
     """A line of quarantine of the survey by where a steward finds it."""
     column = line.column if isinstance(line, Quarantined) else line.column_name
-    number = 0 if pd.isna(line.row_number) or line.action == "file" else int(line.row_number)
-    sheet = "" if line.action == "file" or pd.isna(line.sheet) else line.sheet
+    number = 0 if line.row_number is None or line.action == "file" else line.row_number
+    sheet = "" if line.sheet is None or line.action == "file" else line.sheet
     return (line.rule, line.action, column if line.action == "value" else "", line.file, sheet, str(number))
 
 
@@ -45,22 +44,23 @@ def difference(found: Counter[Any], expected: Counter[Any]) -> str:
     return f"not planted: {sorted((found - expected).items())[:8]}; not found: {sorted((expected - found).items())[:8]}"
 
 
-def test_the_survey_s_quarantine_holds_exactly_the_planted_cells(world: World, quarantine: pd.DataFrame) -> None:
-    found = Counter(place(line) for line in quarantine[quarantine["source"] == SURVEY].itertuples())
+def test_the_survey_s_quarantine_holds_exactly_the_planted_cells(world: World, quarantine: list[Any]) -> None:
+    found = Counter(place(line) for line in quarantine if line.source == SURVEY)
     expected = Counter(place(line) for line in world.scenario.expectation().quarantine if line.source == SURVEY)
     assert found == expected, difference(found, expected)
 
 
 @pytest.mark.parametrize("source", [REGISTRY, INSURANCE])
 def test_other_sources_quarantine_holds_exactly_the_planted_rows(
-    world: World, quarantine: pd.DataFrame, source: str
+    world: World, quarantine: list[Any], source: str
 ) -> None:
     """Rows have no place in a file here: they are compared by all that stands against each of them."""
-    own = quarantine[quarantine["source"] == source]
-    found = Counter(
-        tuple(sorted((r.rule, r.action, r.column_name if r.action == "value" else "") for r in rows.itertuples()))
-        for _, rows in own.groupby("row_key")
-    )
+    own: dict[str, list[Line]] = {}
+    for row in quarantine:
+        if row.source == source:
+            column = row.column_name if row.action == "value" else ""
+            own.setdefault(row.row_key, []).append((row.rule, row.action, column))
+    found = Counter(tuple(sorted(lines)) for lines in own.values())
     planted: dict[str, list[Line]] = {}
     for line in world.scenario.expectation().quarantine:
         if line.source == source:
@@ -69,14 +69,17 @@ def test_other_sources_quarantine_holds_exactly_the_planted_rows(
     assert found == expected, difference(found, expected)
 
 
-def test_every_row_of_quarantine_has_a_key_of_its_own_and_a_reason(quarantine: pd.DataFrame) -> None:
-    rows = quarantine[quarantine["action"] != "file"]
-    identity = ["source", "source_table", "file", "sheet", "row_number"]
-    survey = rows[rows["source"] == SURVEY]
-    assert (survey.groupby("row_key")[identity].nunique(dropna=False) == 1).all().all()
-    assert survey["row_key"].nunique() == len(survey.drop_duplicates(identity))
-    assert quarantine["reason"].str.strip().ne("").all() and quarantine["reason"].notna().all()
-    assert quarantine["village_code"].notna().all()
+def test_every_row_of_quarantine_has_a_key_of_its_own_and_a_reason(quarantine: list[Any]) -> None:
+    places: dict[str, set[Any]] = {}
+    for row in quarantine:
+        if row.action != "file":
+            places.setdefault(row.row_key, set()).add(
+                (row.source, row.source_table, row.file, row.sheet, row.row_number)
+            )
+    assert all(len(place) == 1 for place in places.values())
+    of_survey = [place for (place,) in places.values() if place[0] == SURVEY]
+    assert len(of_survey) == len(set(of_survey))
+    assert all(row.reason.strip() and row.village_code for row in quarantine)
 
 
 def test_counts_reconcile_with_what_was_written(world: World, loaded: Loaded) -> None:
@@ -88,8 +91,6 @@ def test_counts_reconcile_with_what_was_written(world: World, loaded: Loaded) ->
 
 
 def plain(value: Any) -> Any:
-    if value is None or (isinstance(value, float) and pd.isna(value)):
-        return None
     return value.date() if isinstance(value, datetime) else value
 
 
@@ -123,8 +124,8 @@ def sorted_rows(rows: Counter[Any]) -> list[Any]:
 
 def test_each_rule_s_checks_count_its_failures(world: World, loaded: Loaded) -> None:
     """An R rule fails once for each row in quarantine under it."""
-    checks = world.query("select source, rule, sum(failed) as failed from ops.check_result group by 1, 2")
-    found = {rule: int(failed) for rule, failed in zip(checks["rule"], checks["failed"], strict=True)}
+    checks = world.rows("select rule, sum(failed) as failed from ops.check_result group by rule")
+    found = {row.rule: int(row.failed) for row in checks}
     planted = Counter(line.rule for line in world.scenario.expectation().quarantine if line.action == "row")
     assert {rule: found.get(rule) for rule in planted} == dict(planted)
 

@@ -1,6 +1,7 @@
 """From Airflow's context to a `Run`, and from the library's faults to Airflow's."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,11 +10,12 @@ from typing import Any
 import pytest
 from airflow.models.connection import Connection as AirflowConnection
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.execution_time.supervisor import InProcessSupervisorComms
 
 from kampungkb.connections import parse_connection
 from kampungkb.errors import ContractError, SourceUnavailable
 from kampungkb.orchestration.journal import journal_path, read_journal
-from kampungkb.refs import Snapshot, Validated
+from kampungkb.refs import Answer, Snapshot, Validated
 from kampungkb.run import SOURCES, Run
 from kampungkb.settings import Settings
 from support import airflow_run
@@ -55,12 +57,47 @@ def context(monkeypatch: pytest.MonkeyPatch, home: Path) -> dict[str, Any]:
     given: dict[str, Any] = {
         "params": {"as_of": None, "sources": list(SOURCES), "force": True},
         "dag_run": SimpleNamespace(
-            run_id="scheduled__2026-11-23T18:00:00+00:00", run_after=datetime(2026, 11, 23, 18, tzinfo=UTC)
+            run_id="scheduled__2026-11-23T18:00:00+00:00",
+            run_after=datetime(2026, 11, 23, 18, tzinfo=UTC),
+            run_type="scheduled",
         ),
     }
     monkeypatch.setattr(airflow_run, "get_current_context", lambda: given)
     monkeypatch.setattr(airflow_run.BaseHook, "get_connection", _from_environment)
     return given
+
+
+def test_a_person_is_asked_in_a_run_of_today_under_a_scheduler_alone(
+    context: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert airflow_run.current_run().attended
+    context["params"]["as_of"] = "2026-11-24"
+    assert airflow_run.current_run().attended
+    context["params"]["as_of"] = "2026-11-23"
+    assert not airflow_run.current_run().attended
+    context["params"]["as_of"] = None
+    context["dag_run"].run_type = "backfill"
+    assert not airflow_run.current_run().attended
+    context["dag_run"].run_type = "manual"
+    assert airflow_run.current_run().attended
+    supervisor = InProcessSupervisorComms(supervisor=None)
+    monkeypatch.setattr(airflow_run.task_runner, "SUPERVISOR_COMMS", supervisor, raising=False)
+    assert not airflow_run.current_run().attended
+
+
+def test_what_a_skipped_task_hands_over_is_an_empty_list(context: dict[str, Any]) -> None:
+    seen: list[object] = []
+
+    @airflow_run.step
+    def settle(run: Run, answers: Sequence[Answer]) -> list[str]:
+        seen.append(answers)
+        return []
+
+    settle(None)
+    answered = {"chosen_options": ["x"], "params_input": {}, "responded_at": datetime(2026, 11, 24, tzinfo=UTC)}
+    settle([{**answered, "responded_by_user": {"id": "1", "name": "siti"}}])
+    assert seen[0] == []
+    assert [answer.responded_by_user for answer in seen[1]] == [{"id": "1", "name": "siti"}]  # type: ignore[attr-defined]
 
 
 def _from_environment(conn_id: str) -> AirflowConnection:

@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import ParamValidationError
 
 from kampungkb.run import SOURCES
 from kampungkb.settings import PROJECT_ROOT
+from kampungkb.verdicts import ACCEPT, HOLD_BACK
 
 pytestmark = pytest.mark.unit
 
@@ -22,6 +23,8 @@ STEPS = {
     "prepare": "preflight.check",
     "extract": "landing.extract",
     "validate": "validation.validate",
+    "inspect": "gates.inspect",
+    "settle": "gates.settle",
     "link": "linkage.link",
     "score": "scoring.score",
     "publish": "warehouse.publish",
@@ -70,8 +73,11 @@ def test_the_tasks_follow_the_flow(dag: DAG) -> None:
     downstream = {task.task_id: set(task.downstream_task_ids) for task in dag.tasks}
     assert downstream == {
         "prepare": {"extract"},
-        "extract": {"validate", "publish"},
-        "validate": {"link", "score", "publish"},
+        "extract": {"validate", "inspect", "settle", "publish"},
+        "validate": {"inspect", "settle"},
+        "inspect": {"decide"},
+        "decide": {"settle"},
+        "settle": {"link", "score", "publish"},
         "link": {"score", "publish"},
         "score": {"publish"},
         "publish": {"document"},
@@ -80,7 +86,14 @@ def test_the_tasks_follow_the_flow(dag: DAG) -> None:
 
 
 def test_extract_and_validate_are_mapped_over_the_sources(dag: DAG) -> None:
-    assert {task.task_id for task in dag.tasks if task.is_mapped} == {"extract", "validate"}
+    assert {task.task_id for task in dag.tasks if task.is_mapped} == {"extract", "validate", "decide"}
+
+
+def test_a_person_decides_between_two_options_with_time_and_the_run_goes_on_where_nobody_is_asked(dag: DAG) -> None:
+    decide = dag.get_task("decide")
+    assert decide.partial_kwargs["options"] == [ACCEPT, HOLD_BACK]
+    assert timedelta(hours=6) <= decide.partial_kwargs["response_timeout"] < dag.dagrun_timeout
+    assert dag.get_task("settle").trigger_rule == "none_failed"
 
 
 def test_publish_alone_updates_the_warehouse_asset(dag: DAG) -> None:
@@ -128,11 +141,12 @@ def test_a_task_is_one_call_of_the_library(name: str, called: str) -> None:
 
 
 def test_every_task_of_the_dag_is_such_a_body(dag: DAG) -> None:
-    assert set(_task_bodies(DAGS / "nightly_load.py")) == {task.task_id for task in dag.tasks} == set(STEPS)
+    tasks = {task.task_id for task in dag.tasks}
+    assert set(_task_bodies(DAGS / "nightly_load.py")) == tasks - {"decide"} == set(STEPS)
 
 
 def test_a_step_takes_the_arguments_that_the_library_declares() -> None:
-    from kampungkb import landing, linkage, scoring, validation, warehouse
+    from kampungkb import gates, landing, linkage, scoring, validation, warehouse
     from kampungkb.orchestration import preflight
     from kampungkb.validation import data_docs
 
@@ -140,6 +154,8 @@ def test_a_step_takes_the_arguments_that_the_library_declares() -> None:
         "prepare": preflight.check,
         "extract": landing.extract,
         "validate": validation.validate,
+        "inspect": gates.inspect,
+        "settle": gates.settle,
         "link": linkage.link,
         "score": scoring.score,
         "publish": warehouse.publish,

@@ -24,7 +24,7 @@ from kampungkb.warehouse import embedded
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 FAMILIES = "400"
-STEPS = ["prepare", "extract", "validate", "link", "score", "publish", "document"]
+STEPS = ["prepare", "extract", "validate", "inspect", "settle", "link", "score", "publish", "document"]
 
 
 class Machine:
@@ -107,7 +107,7 @@ def test_each_step_shows_a_line_and_stands_in_the_journal(machine: Machine, firs
     [journal] = (machine.home / "runs").glob("*.jsonl")
     ended = [entry for entry in read_journal(journal) if entry.event == "finished"]
     assert {entry.step for entry in ended} == set(STEPS)
-    assert len(ended) == 11  # extract and validate for each of three sources
+    assert len(ended) == 13  # extract and validate for each of three sources
     assert all(entry.outcome == "ok" and entry.peak_mib for entry in ended)
     assert all(f"/ {step}" in first for step in STEPS)
 
@@ -136,7 +136,9 @@ def test_airflow_keeps_the_run_task_by_task_for_its_page(machine: Machine, first
         tasks = database.execute("select task_id, map_index, state from task_instance").fetchall()
         assets = database.execute("select count(*) from asset_event").fetchone()
     assert runs == [("nightly_load", "success")]
-    assert len(tasks) == 11 and {state for _, _, state in tasks} == {"success"}
+    assert len(tasks) == 14
+    assert {task for task, _, state in tasks if state != "success"} == {"decide"}
+    assert [state for task, _, state in tasks if task == "decide"] == ["skipped"]
     assert assets == (1,)
 
 

@@ -39,6 +39,7 @@ class _Entries:
         spare = [self._entry(self._stranger()) for _ in range(70)]
         self._reject(spare)
         self._null(spare)
+        self._count(spare)
         self._repeat(spare)
         self.rows += spare
         self.rng.shuffle(self.rows)
@@ -123,6 +124,24 @@ class _Entries:
         row.cells["tglTMT"], row.typed["tglTMT"] = "2026-01-01", date(2026, 1, 1)
         row.null("J05", "tglTAT", "00-00-0000")
         row.null("J04", "nik", "0")
+        self.rows.append(row)
+
+    def _count(self, spare: list[Row]) -> None:
+        """J09: 365 days before the load are recent enough, by Jakarta's calendar; J07, J08 and J09 on one entry."""
+        midnight = datetime.combine(self.population.as_of, datetime.min.time(), JAKARTA)
+        for updated in (
+            midnight - timedelta(days=365) + timedelta(minutes=30),
+            (midnight - timedelta(days=365) + timedelta(minutes=30)).astimezone(UTC),
+            midnight - timedelta(days=365, minutes=1),
+            (midnight - timedelta(days=365, minutes=1)).astimezone(UTC),
+        ):
+            row = spare.pop()
+            row.cells["updatedAt"] = updated.isoformat()
+            self.rows.append(row)
+        row = spare.pop()
+        row.cells.update({"updatedAt": "2019-01-01T00:00:00+07:00", "kodeDesa": "9999999999", "nik": None})
+        row.typed.update({"kodeDesa": "9999999999", "nik": None})
+        row.null("J05", "tglLahir", "tidak tahu")
         self.rows.append(row)
 
     def _repeat(self, spare: list[Row]) -> None:

@@ -24,6 +24,7 @@ CODES = {
     "stat_hbkel": 11,
     "stat_hidup": 2,
 }
+WITHOUT_CARD = "2104019999999999"
 PLACE = ("no_prop", "no_kab", "no_kec", "no_kel")
 TEXTS = (
     "no_kk nama_lgkp tmpt_lhr no_akta_lhr agama no_akta_kwn no_akta_crai pddk_akh jenis_pkrjn "
@@ -94,7 +95,7 @@ class _Registry:
         for number, row in enumerate(self.rows):
             row.identity = f"w{number}"
             row.typed["village_code"] = _village(row.typed)
-        cards = {row.typed["no_kk"] for row in self.rows if row.typed.get("no_kk")}
+        cards = {row.typed["no_kk"] for row in self.rows if row.typed.get("no_kk")} - {WITHOUT_CARD}
         kept = [card for card in sorted(cards) if self.rng.random() < 0.95]  # R06: the others stand without a card
         families = [self._card(number, card) for number, card in enumerate([*kept, kept[0]])]
         return {"biodata_wni": self.rows, "data_keluarga": families}
@@ -210,6 +211,26 @@ class _Registry:
             row = spare.pop()
             row.typed["tgl_lhr"] = row.cells["tgl_lhr"] = birth
             self.rows.append(row)
+        five_years_ago = datetime(as_of.year - 5, as_of.month, as_of.day, tzinfo=JAKARTA)
+        for changed in (  # R09: five years to the day are not over five years, and the day is Jakarta's
+            five_years_ago + timedelta(minutes=30),
+            five_years_ago - timedelta(minutes=1),
+            five_years_ago - timedelta(days=1),
+        ):
+            row = spare.pop()
+            row.typed["tgl_ubah"] = row.cells["tgl_ubah"] = changed
+            self.rows.append(row)
+        for parts in ((21, 4, 1, 9999), (21, 4, 99, 1001)):  # R07: villages that Lingga does not have
+            row = spare.pop()
+            row.typed.update(zip(PLACE, parts, strict=True))
+            row.cells.update(zip(PLACE, parts, strict=True))
+            self.rows.append(row)
+        row = spare.pop()  # R06, R07, R08 and R09 at once
+        several: dict[str, Any] = {"no_kk": WITHOUT_CARD, "no_kel": 9998, "akta_lhr": None, "stat_kwn": None}
+        several["tgl_ubah"] = five_years_ago - timedelta(days=400)
+        row.typed.update(several)
+        row.cells.update(several)
+        self.rows.append(row)
         nowhere = spare.pop()
         for part in PLACE:
             nowhere.typed[part] = nowhere.cells[part] = None

@@ -105,6 +105,10 @@ def make_scenario(
     planter.null_member_values()
     planter.edge_births()
     planter.damage_identity_numbers(max(2, families // 50))
+    planter.count_heads()
+    planter.disagree_with_the_nik()
+    planter.survey_long_ago()
+    planter.count_several()
     planter.stray_rows()
     while len(planter.families) < families:
         planter.place(planter.family(0))

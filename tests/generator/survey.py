@@ -516,6 +516,90 @@ class Planter:
                 row.cells[column] = Cell("number", int(kept), formula=self.rng.random() < 0.3)
             self.place(family)
 
+    # ── what is only counted ─────────────────────────────────────────────────────────────────────────────────
+
+    def _answer(self, row: Row, column: str, value: int | None) -> None:
+        codes = cells.FAMILY_CODES if row.table == "keluarga" else cells.MEMBER_CODES
+        row.typed[column] = value
+        row.cells[column] = cells.code(self.rng, value, codes[column])
+
+    def _nik(self, row: Row, digits: str) -> None:
+        """Put other digits where the NIK holds the birth date."""
+        nik = row.typed["K.01"][:6] + digits + row.typed["K.01"][12:]
+        row.typed["K.01"] = nik
+        row.cells["K.01"] = cells.identity(self.rng, nik)
+
+    def count_heads(self) -> None:
+        """M09: no head, two heads, a head in name only because the row is rejected; and one head, however written."""
+        for relations, reject_first in (((4, 2), False), ((1, 1), False), ((1, 2), True), ((1, 1), True)):
+            family = self.family(2)
+            for member, relation in zip(family.members, (*relations, *[3] * len(family.members)), strict=False):
+                self._answer(member, "K.10", relation)
+            if reject_first:
+                family.members[0].cells["K.02"] = cells.BLANK
+                family.members[0].rejects.add("M04")
+            self.place(family)
+
+    def disagree_with_the_nik(self) -> None:
+        """M10: the day of the other sex, another month, another century (the digits agree), and nothing to compare."""
+        surveyed, born = date(2025, 5, 20), date(2001, 3, 4)
+        for sex, birth, digits in (
+            (2, born, "040301"),
+            (1, born, "440301"),
+            (1, born, "030401"),
+            (2, born, "440301"),
+            (1, date(1924, 2, 29), "290224"),
+            (1, date(2024, 2, 29), "290224"),
+            (1, born, "000000"),
+        ):
+
+            def change(row: Row, sex: int = sex, birth: date = birth, digits: str = digits) -> None:
+                self._answer(row, "K.03", sex)
+                row.typed["K.04"] = birth
+                row.cells["K.04"] = cells.day(self.rng, birth)
+                self._nik(row, digits)
+
+            self.spoil_member(change, surveyed)
+        for column, cell in (("K.04", text("2001-02-30")), ("K.03", number(3)), ("K.04", text("2030-01-01"))):
+
+            def spoil(row: Row, column: str = column, cell: Cell = cell) -> None:
+                self._nik(row, "999999")
+                row.null("M06" if column == "K.04" else "M05", column, cell)
+
+            self.spoil_member(spoil, surveyed)
+
+    def survey_long_ago(self) -> None:
+        """F09: 365 days before the load is recent enough, 366 are not; a rejected family counts as well."""
+        for days, village in ((364, None), (365, None), (366, None), (367, None), (366, text("2104019999"))):
+            family = self.family()
+            self._surveyed(family, self.population.as_of - timedelta(days=days))
+            if village:
+                family.row.cells["KODE_DESA"] = village
+                self._reject(family, "F04")
+            else:
+                self.place(family)
+
+    def count_several(self) -> None:
+        """One family and one member under as many rules as a row can break and still be accepted."""
+        family = self.family()
+        self._surveyed(family, date(2016, 2, 29))
+        for column in ("P.04", "P.05", "P.20"):
+            self._answer(family.row, column, None)
+        family.row.null("F06", "P.06", text("??"))
+        kept = family.row.typed["NO_KK"][:15] + "0"
+        family.row.typed.update({"NO_KK": kept, "NO_KK__doubtful": True})
+        family.row.cells["NO_KK"] = number(int(kept))
+        for member in family.members:
+            self._answer(member, "K.10", 4)
+        member = family.members[0]
+        kept = f"{member.typed['K.01'][:6]}999999{member.typed['K.01'][12:15]}0"
+        member.typed.update({"K.01": kept, "K.01__doubtful": True})
+        member.cells["K.01"] = number(int(kept))
+        for column in ("K.07", "K.09"):
+            self._answer(member, column, None)
+        member.null("M07", "K.13", text("SLTA"))
+        self.place(family)
+
     def stray_rows(self) -> None:
         """A header printed again below, and a row that holds a value in an unknown column only: rows like others."""
         for book in self.books[:2]:

@@ -12,6 +12,7 @@ from kampungkb.linkage import link
 from kampungkb.run import Run
 from kampungkb.settings import Settings
 from tests.oracle.accepted import write_accepted
+from tests.oracle.names import name_of
 
 pytestmark = pytest.mark.integration
 
@@ -43,8 +44,8 @@ class Nights:
 
     @staticmethod
     def _card(name: str, day: int, text: int) -> dict[str, Any]:
-        born = date(1990, 1, 1) + timedelta(days=day)
-        return {"noKartu": name, "nik": "1" * 16, "tglLahir": born, "nama": f"NAMA {text}"}
+        born = date(1930 + day, 1 + 5 * day % 12, 1 + 11 * day % 28)
+        return {"noKartu": name, "nik": "1" * 16, "tglLahir": born, "nama": name_of(text)}
 
 
 @pytest.fixture

@@ -120,3 +120,33 @@ def test_validation_says_when_a_source_was_changed_last(run: Run, case: str) -> 
     result = run_validation(run, land(run, source, **tables)).result
     assert result.last_change == expected
     assert result.snapshot_date == run.as_of
+
+
+def test_the_score_of_a_source_is_that_of_all_its_checks(warehouse_run: Run, warehouse_engine: Engine) -> None:
+    """By the same formula, not the mean over villages: worked out here from the checks as they were written."""
+    other = "2104012008"
+    checks = [
+        Check("family_survey", "F01", DABO, "validity", "critical", 200, 20),
+        Check("family_survey", "F06", DABO, "validity", "warning", 1000, 10),
+        Check("family_survey", "F01", other, "validity", "critical", 10, 10),
+        Check("family_survey", "F07", other, "completeness", "warning", 30, 3),
+        Check("family_survey", "F09", other, "currentness", "info", 0, 0),
+        Check("civil_registry", "R01", "unknown", "validity", "critical", 7, 7),
+    ]
+    load(warehouse_run, night(checks=[Check("family_survey", "F01", DABO, "validity", "critical", 5, 5)]))
+    load(warehouse_run, night(checks=checks), run_id="run-again")
+    load(warehouse_run, night(checks=checked(0)), run_id="run-2", as_of=day(1))
+    validity = 100 * (4 * 180 + 2 * 990 + 4 * 0) / (4 * 200 + 2 * 1000 + 4 * 10)
+    found = {
+        (row["as_of"], row["source"], row["dimension"]): (row["score"], row["checked"], row["failed"])
+        for row in rows(warehouse_engine, "select * from mart.data_quality_source")
+    }
+    assert found == {
+        (day(0), "family_survey", "validity"): (pytest.approx(validity), 1210, 40),
+        (day(0), "family_survey", "completeness"): (pytest.approx(90), 30, 3),
+        (day(0), "family_survey", "overall"): (pytest.approx((validity + 90) / 2), 1240, 43),
+        (day(0), "civil_registry", "validity"): (0, 7, 7),
+        (day(0), "civil_registry", "overall"): (0, 7, 7),
+        (day(1), "family_survey", "validity"): (100, 200, 0),
+        (day(1), "family_survey", "overall"): (100, 200, 0),
+    }

@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 from kampungkb import lake
 from kampungkb.refs import Linked, Scored, Validated
 from kampungkb.run import Run
+from kampungkb.warehouse.models import Base
 
 REGIONS = """code,name,level,parent,valid_from,valid_to,successor_code
 21,Kepulauan Riau,provinsi,,,,
@@ -37,6 +39,8 @@ INDICATORS = (
     *((f"b{n}", "kebahagiaan", True) for n in range(1, 4)),
     ("house_environment", "kemandirian", False),
 )
+EVIDENCE = {"k1": "civil_registry", "k2": "health_insurance"}
+FUNCTIONS = {"ketentraman": "protection", "kemandirian": "economic", "kebahagiaan": "love_and_affection"}
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class Family:
     survey: str
     integrated: str
     members: int = 2
+    evidence: str = "mm--------"
 
     @property
     def key(self) -> str:
@@ -118,6 +123,8 @@ class Night:
             sheet=(["ANGGOTA"] * len(rows), pa.string()),
             row_number=([n + 2 for n, _, _ in rows], pa.int64()),
         )
+        if source == "family_survey":
+            self._write_survey(folder)
         write_checks(folder, [check for check in self.checks if check.source == source])
         rejected = {table: self.rejected if table == persons else 0 for table in accepted}
         return Validated(
@@ -133,6 +140,28 @@ class Night:
             reason="unreachable" if source in self.stale else None,
         )
 
+    def _write_survey(self, folder: Path) -> None:
+        """The columns of the accepted survey that the action list by name is made from."""
+        write(
+            folder / "keluarga.parquet",
+            source_key=([f.code for f in self.families], pa.string()),
+            village_code=([f.village for f in self.families], pa.string()),
+            RT=(["001"] * len(self.families), pa.string()),
+            RW=(["002"] * len(self.families), pa.string()),
+            ALAMAT=([f"Jalan {f.code}" for f in self.families], pa.string()),
+        )
+        members = [(f.code, n) for f in self.families for n in range(1, f.members + 1)]
+        relations = [3 if n == 1 else 1 if n == 2 else 4 for _, n in members]  # the head comes second
+        write(
+            folder / "anggota.parquet",
+            **{
+                "KODE_KELUARGA": ([code for code, _ in members], pa.string()),
+                "NO_URUT": ([n for _, n in members], pa.int32()),
+                "K.02": ([f"Nama {code} {n}" for code, n in members], pa.string()),
+                "K.10": (relations, pa.int32()),
+            },
+        )
+
     def _linked(self, run: Run) -> Linked:
         folder = lake.persons(run.settings, run.as_of)
         rows = [(source, key) for source, keys in self._records().items() for key in keys]
@@ -144,7 +173,10 @@ class Night:
             match_rule=(["single"] * len(rows), pa.string()),
             match_probability=([1.0] * len(rows), pa.float64()),
             linked_since=([date(2026, 1, 1)] * len(rows), pa.date32()),
+            model_version=([None] * len(rows), pa.string()),
         )
+        write_empty(folder / "match_review.parquet", "vault.match_pair")
+        write_empty(folder / "duplicate_record.parquet", "vault.duplicate_record")
         write(
             folder / "family_link.parquet",
             source_key=([f.code for f in self.families], pa.string()),
@@ -171,6 +203,7 @@ class Night:
             category=([category(s[3]) for s in scores], pa.string()),
             states=([states for _, _, states in rows], pa.string()),
             provenances=(["".join("m" if c == "-" else "s" for c in states) for _, _, states in rows], pa.string()),
+            evidence=([f.evidence for f, _, _ in rows], pa.string()),
         )
         write(
             folder / "indicator.parquet",
@@ -180,9 +213,59 @@ class Night:
             dimension=([dimension for _, dimension, _ in INDICATORS], pa.string()),
             in_index=([in_index for _, _, in_index in INDICATORS], pa.bool_()),
             sector=(["housing"] * len(INDICATORS), pa.string()),
-            function=(["economic"] * len(INDICATORS), pa.string()),
+            function=([FUNCTIONS[dimension] for _, dimension, _ in INDICATORS], pa.string()),
+            evidence_source=([EVIDENCE.get(name) for name, _, _ in INDICATORS], pa.string()),
         )
+        self._counted(folder)
         return Scored(path=folder, families=len(self.families), rows=len(rows))
+
+    def _counted(self, folder: Path) -> None:
+        """What the score step counts by village; every member is a child, every family eligible for BKB."""
+        needs: Counter[tuple[str, str]] = Counter()
+        persons: Counter[tuple[str, str]] = Counter()
+        for family in self.families:
+            for state, (indicator, _, _) in zip(family.integrated, INDICATORS, strict=True):
+                if state == "0":
+                    needs[family.village, indicator] += 1
+                    persons[family.village, indicator] += family.members
+        families = Counter(family.village for family in self.families)
+        members = Counter(dict.fromkeys(families, 0))
+        for family in self.families:
+            members[family.village] += family.members
+        villages = list(families)
+        counted(
+            folder / "village_need.parquet",
+            {"village_code": [v for v, _ in needs], "indicator": [i for _, i in needs]},
+            {"families": list(needs.values()), "persons": [persons[key] for key in needs]},
+        )
+        counted(
+            folder / "village_life_cycle.parquet",
+            {"village_code": villages, "life_cycle": ["child"] * len(villages)},
+            {
+                "persons": [members[v] for v in villages],
+                "families": list(families.values()),
+                "insured": [members[v] // 2 for v in villages],
+                "insurance_known": [members[v] for v in villages],
+                "rentan_families": [0] * len(villages),
+            },
+        )
+        counted(
+            folder / "village_programme.parquet",
+            {"village_code": villages, "programme": ["BKB"] * len(villages)},
+            {
+                "eligible": list(families.values()),
+                "participating": [count // 3 for count in families.values()],
+                "unanswered": [0] * len(villages),
+            },
+        )
+        write(
+            folder / "village_survey.parquet",
+            village_code=(villages, pa.string()),
+            families_surveyed=(list(families.values()), pa.int64()),
+            family_cards=([count + 1 for count in families.values()], pa.int64()),
+            cards_surveyed=(list(families.values()), pa.int64()),
+            median_survey_age_days=([30.5] * len(villages), pa.float64()),
+        )
 
 
 BASES = ("survey", "integrated")
@@ -193,6 +276,19 @@ def write(path: Path, **columns: tuple[Sequence[Any], pa.DataType]) -> None:
     lake.private_folder(path.parent)
     table = pa.table({name: pa.array(values, kind) for name, (values, kind) in columns.items()})
     pq.write_table(table, path, compression="zstd")
+
+
+def counted(path: Path, keys: dict[str, list[str]], counts: dict[str, list[int]]) -> None:
+    """A Parquet file of keys and counts."""
+    texts = {name: (values, pa.string()) for name, values in keys.items()}
+    write(path, **texts, **{name: (values, pa.int64()) for name, values in counts.items()})
+
+
+def write_empty(path: Path, table: str) -> None:
+    """A Parquet file without rows that has the columns of a table of the warehouse."""
+    kinds = {"INTEGER": pa.int32(), "DATE": pa.date32(), "BOOLEAN": pa.bool_(), "DOUBLE": pa.float64()}
+    columns = {c.name: ([], kinds.get(str(c.type), pa.string())) for c in Base.metadata.tables[table].columns}
+    write(path, **columns)
 
 
 def write_checks(folder: Path, checks: Sequence[Check]) -> None:

@@ -14,7 +14,21 @@ from kampungkb.settings import PROJECT_ROOT
 
 pytestmark = pytest.mark.unit
 
-COMMANDS = ("run", "up", "sql", "data-docs", "warehouse", "sample", "load-registry", "serve-insurance")
+COMMANDS = (
+    *(
+        "run",
+        "up",
+        "sql",
+        "actions",
+        "retention",
+        "data-docs",
+        "warehouse",
+        "sample",
+        "load-registry",
+        "serve-insurance",
+    ),
+    *("linkage", "review"),
+)
 
 
 def _command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -1,8 +1,7 @@
--- Purpose: Kampung KB villages beside the others, plain means over villages, at the latest load.
--- Grain: one row per basis and group of villages.
+-- Purpose: Kampung KB villages beside the others, plain means over the villages that have an index.
+-- Grain: one row per group of villages.
 -- Reads: open.
 select
-    case basis when 'survey' then 'survei' else 'terpadu' end as basis,
     case when kampung_kb then 'Kampung KB' else 'Desa lain' end as village_group,
     count(*) as villages,
     avg(ibangga) as ibangga,
@@ -10,6 +9,6 @@ select
     avg(kemandirian) as kemandirian,
     avg(kebahagiaan) as kebahagiaan
 from open.village_index
-where as_of = (select max(as_of) from open.village_index) and ibangga is not null
-group by basis, kampung_kb
-order by basis desc, kampung_kb desc
+where ibangga is not null
+group by kampung_kb
+order by kampung_kb desc

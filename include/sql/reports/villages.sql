@@ -15,5 +15,4 @@ select
     berkembang,
     tangguh
 from open.village_index
-where basis = 'integrated' and as_of = (select max(as_of) from open.village_index)
 order by district, village

@@ -2,7 +2,8 @@
 -- Grain: one row per accepted person record.
 -- Keys: (source, source_key).
 -- match_rule is the first rule, in the order of the rules, that joins the record to another one, else single;
--- linked_since is the date since which the record has carried its key.
+-- model_version is that of the model where a rule of the model joins it; linked_since is the date since which the
+-- record has carried its key.
 with first_rule as (
     select
         record_id,
@@ -15,6 +16,7 @@ record_match as (
     select
         shared.record_id,
         link_rule.name as match_rule,
+        any_value(link_rule.model_version) as model_version,
         max(shared.probability) as match_probability
     from shared
     inner join first_rule on shared.record_id = first_rule.record_id and shared.rule = first_rule.rule
@@ -28,6 +30,7 @@ select
     label_key.person_key,
     coalesce(record_match.match_rule, 'single') as match_rule,
     record_match.match_probability,
+    record_match.model_version,
     case
         when previous.person_key = label_key.person_key then previous.linked_since
         else cast($as_of as date) -- noqa: RF02

@@ -1,6 +1,7 @@
 """Accepted tables on a DuckDB connection, under their contract names, whether their source is present or not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
@@ -24,15 +25,19 @@ def _empty(table: Table) -> str:
 
 
 def attach(connection: DuckDBPyConnection, validated: Sequence[Validated], *names: str) -> None:
-    """Make the accepted tables `names` visible on the connection.
+    """Make the accepted tables `names` of these sources visible on the connection, as :func:`attach_folders` does."""
+    attach_folders(connection, {reference.source: reference.path for reference in validated}, *names)
+
+
+def attach_folders(connection: DuckDBPyConnection, folders: Mapping[str, Path], *names: str) -> None:
+    """Make the accepted tables `names` visible on the connection, from the folder of each present source.
 
     A table of a present source is a view over its Parquet file; one of an absent source is empty, with the types
     of its contract, so that a statement over all sources reads the same without it.
     """
-    present = {reference.source: reference for reference in validated}
     for name in names:
         source = SOURCE_OF_TABLE[name]
-        if source in present:
-            connection.read_parquet(str(present[source].path / f"{name}.parquet")).create_view(name)
+        if source in folders:
+            connection.read_parquet(str(folders[source] / f"{name}.parquet")).create_view(name)
         else:
             connection.execute(f"create table {name} ({_empty(contract(source).table(name))})")

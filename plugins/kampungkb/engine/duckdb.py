@@ -9,7 +9,7 @@ import duckdb
 from kampungkb.lake import private_folder
 from kampungkb.pseudonym import duckdb_macro
 from kampungkb.run import Run
-from kampungkb.settings import INCLUDE
+from kampungkb.settings import INCLUDE, Settings
 
 
 @contextmanager
@@ -18,7 +18,14 @@ def connect(run: Run) -> Iterator[duckdb.DuckDBPyConnection]:
 
     The database is a file in a private folder that is removed at the end, so that large steps spill to disk.
     """
-    settings = run.settings
+    with engine(run.settings) as connection:
+        connection.execute(duckdb_macro(run.pseudonym_key))
+        yield connection
+
+
+@contextmanager
+def engine(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The same connection without the macro, for what makes no keys."""
     scratch = private_folder(settings.root / "tmp")
     with TemporaryDirectory(prefix="duckdb-", dir=scratch) as folder:
         connection = duckdb.connect(f"{folder}/work.duckdb")
@@ -29,7 +36,6 @@ def connect(run: Run) -> Iterator[duckdb.DuckDBPyConnection]:
             connection.execute("set TimeZone = 'Asia/Jakarta'")
             connection.execute("set preserve_insertion_order = false")
             connection.execute("set enable_progress_bar = false")
-            connection.execute(duckdb_macro(run.pseudonym_key))
             yield connection
         finally:
             connection.close()

@@ -1,31 +1,25 @@
-"""Clustering: records that share a link group, directly or through others, are one person.
+"""Clusters: records joined by pairs, directly or through others, are one person."""
 
-Connected components by label propagation. Every record starts with its own number as label; in a round every label
-moves to the smallest label that it meets in a group. Only groups that still hold different labels take part, so
-after the first round almost nothing is left to do.
-"""
-
+import numpy as np
+import pyarrow as pa
 from duckdb import DuckDBPyConnection
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-from kampungkb.engine.duckdb import sql_text
 
+def label_records(connection: DuckDBPyConnection, pairs: str) -> None:
+    """From `person_record` and the pairs (`left_id, right_id`) of a query make `record_label` (`record_id, label`).
 
-def label_records(connection: DuckDBPyConnection) -> int:
-    """From `person_record` and `shared` make `record_label` (`record_id, label`); return the rounds it took.
-
-    The label is the smallest `record_id` of the person.
+    Record ids count from 1 without gaps. The label is the smallest `record_id` of the person.
     """
-    connection.execute("create temp table record_label as select record_id, record_id as label from person_record")
-    connection.execute("create temp table unsettled as select rule, link_group, record_id as label from shared")
-    rounds = 0
-    while _rows(connection, "unsettled"):
-        rounds += 1
-        connection.execute(f"create or replace temp table relabel as {sql_text('link_relabel')}")
-        connection.execute(f"create or replace temp table record_label as {sql_text('link_label')}")
-        connection.execute(f"create or replace temp table unsettled as {sql_text('link_unsettled')}")
-    return rounds
-
-
-def _rows(connection: DuckDBPyConnection, table: str) -> int:
-    found = connection.execute(f"select count(*) from {table}").fetchone()
-    return int(found[0]) if found else 0
+    found = connection.execute(pairs).fetchnumpy()
+    left, right = (np.asarray(found[name], dtype=np.int64) for name in ("left_id", "right_id"))
+    ((records,),) = connection.execute("select count(*) from person_record").fetchall()
+    size = int(records) + 1
+    graph = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), (size, size))
+    _, component = connected_components(graph, directed=False)
+    _, first = np.unique(component, return_index=True)
+    labels = pa.table({"record_id": pa.array(np.arange(1, size)), "label": pa.array(first[component][1:])})
+    connection.register("labelled", labels)
+    connection.execute("create or replace temp table record_label as select record_id, label from labelled")
+    connection.unregister("labelled")

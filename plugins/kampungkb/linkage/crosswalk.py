@@ -49,14 +49,18 @@ def read_previous(connection: DuckDBPyConnection, folder: Path | None) -> None:
 def assign_keys(connection: DuckDBPyConnection, as_of: date) -> None:
     """From `record_label`, `person_record` and `previous` make `label_key` (`label, person_key`).
 
-    Rounds of awards until no person still asks for a key that is free: as many as the most keys one person claims.
+    Rounds until nobody is refused a key (deferred acceptance, Gale and Shapley 1962): no person is left without a
+    key that it has a better claim to than the one who got it.
     """
     connection.execute(f"create temp table claim as {sql_text('link_claim')}")
-    connection.execute("create temp table award (label bigint, person_key varchar)")
-    while connection.execute("select 1 from claim limit 1").fetchone():
-        connection.execute(f"insert into award {sql_text('link_award')}")
-        connection.execute("delete from claim where label in (select label from award)")
-        connection.execute("delete from claim where person_key in (select person_key from award)")
+    refused = 1
+    while refused:
+        connection.execute(f"create or replace temp table award as {sql_text('link_award')}")
+        deleted = connection.execute(
+            "delete from claim using award "
+            "where claim.label = award.label and claim.person_key = award.person_key and award.precedence > 1"
+        ).fetchone()
+        refused = int(deleted[0]) if deleted else 0
     connection.execute(f"create temp table label_key as {sql_text('link_person_key')}", {"as_of": as_of})
 
 

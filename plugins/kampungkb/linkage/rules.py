@@ -2,8 +2,7 @@
 
 A rule never lists pairs: it gives every record the groups that it belongs to (`record_id, link_group,
 probability`), and records that share a group are the same person. So an identity number shared by thousands costs
-thousands of rows and not millions of pairs. A rule that decides on pairs (a probabilistic one) joins in by giving
-each accepted pair a group of two, with its probability.
+thousands of rows and not millions of pairs. The decision (`decision.py`) adds the pairs of the model as groups of two.
 """
 
 from dataclasses import dataclass

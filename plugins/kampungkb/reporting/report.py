@@ -27,13 +27,14 @@ class ReportColumn(_Declared):
     """A column of a sheet: the query's column `name`, its heading, and how values are written.
 
     `decimal` has one digit, `share` is a number from 0 to 1 shown as per cent, `flag` is true or false shown as a
-    mark.
+    mark. With `label` the value is an id of the methodology, shown in its words.
     """
 
     name: str
     title: Message
     kind: Kind = "text"
     width: float = Field(default=12, gt=0, le=80)
+    label: Literal["indicator", "dimension", "sector", "category"] | None = None
 
 
 class Chart(_Declared):

@@ -14,8 +14,9 @@ from kampungkb.orchestration.nightly import Loaded, latest
 from kampungkb.reporting.messages import both, message, number
 from kampungkb.run import FAMILY_SURVEY, SOURCES
 from kampungkb.warehouse.connect import engine_of
-from kampungkb.warehouse.query import IndexFigures, Problems, SourceSummary, load_summary
+from kampungkb.warehouse.query import Gate, IndexFigures, Problems, SourceSummary, load_summary
 
+GATES_SHOWN = 10
 EXAMPLE = (
     "select village, families, ibangga, category from mart.village_index "
     "where kampung_kb and basis = 'integrated' order by as_of desc, ibangga limit 10"
@@ -33,6 +34,7 @@ def render(loaded: Loaded) -> Iterator[RenderableType]:
     yield _text("summary", as_of=loaded.as_of.isoformat(), seconds=number(loaded.seconds))
     yield _sources_table(sources)
     yield from _notes(sources, _replayed(loaded))
+    yield from _gate_lines(figures.gates)
     yield _problems_table(sources, figures.problems)
     yield _links_table(sources)
     yield _index_table(figures.index)
@@ -102,6 +104,19 @@ def _notes(sources: Mapping[str, SourceSummary], replayed: set[str]) -> Iterator
             yield _text("parsed", source=name, count=number(summary.parsed))
         if summary.files_rejected:
             yield _text("files_rejected", source=name, count=number(summary.files_rejected))
+
+
+def _gate_lines(gates: Sequence[Gate]) -> Iterator[Text]:
+    """One line a gate that is not open, the gravest first."""
+    for gate in gates[:GATES_SHOWN]:
+        values = {"source": both(f"source_{gate.source}"), "gate": both(f"gate_{gate.gate}"), "reason": gate.reason}
+        if gate.report_only or gate.decision is None:
+            yield _text("gate_report_only", **values)
+        else:
+            decided = {"decision": both(f"decision_{gate.decision}"), "by": gate.decided_by}
+            yield _text(f"gate_{gate.level}", **values, **decided)
+    if len(gates) > GATES_SHOWN:
+        yield _text("gate_more", count=number(len(gates) - GATES_SHOWN))
 
 
 def _problems_table(sources: Mapping[str, SourceSummary], problems: Mapping[str, Problems]) -> Table:

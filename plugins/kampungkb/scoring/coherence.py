@@ -34,6 +34,9 @@ def faults(methodology: Methodology) -> Iterator[str]:
             yield f"{where} → eligible → not_achieved_any: there is no indicator {unknown}"
     for group in methodology.life_cycle:
         yield from _members(group.members, member, f"life_cycle → {group.id} → members")
+    over_members = {indicator.id for indicator in methodology.indicators if indicator.kind == "members"}
+    if methodology.insured_by and methodology.insured_by not in over_members:
+        yield f"insured_by: there is no indicator {methodology.insured_by} over members"
 
 
 def _doubles(methodology: Methodology) -> Iterator[str]:

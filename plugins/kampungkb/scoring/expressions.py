@@ -49,17 +49,17 @@ def all_hold(conditions: Conditions) -> str:
     return " and ".join(f"{name(column)} in ({values(codes)})" for column, codes in conditions.items()) or "true"
 
 
-def selected(members: Members) -> str:
+def selected(members: Members, age: str = "age") -> str:
     """Is this member meant? Without a birth date the age is null and no age range holds."""
     where = [all_hold(members.where)] if members.where else []
-    return " and ".join([*where, *_age(members.age)]) or "true"
+    return " and ".join([*where, *_age(members.age, age)]) or "true"
 
 
-def _age(ages: Ages | None) -> Iterator[str]:
+def _age(ages: Ages | None, age: str) -> Iterator[str]:
     if ages and ages.lowest is not None:
-        yield f"age >= {ages.lowest}"
+        yield f"{age} >= {ages.lowest}"
     if ages and ages.highest is not None:
-        yield f"age <= {ages.highest}"
+        yield f"{age} <= {ages.highest}"
 
 
 def coded(question: str, answers: Answers) -> str:
@@ -117,6 +117,12 @@ def record_answer(evidence: RecordEvidence) -> str:
     """What a record says; null where it is no evidence."""
     cases = " ".join(f"when {all_hold(case.when)} then '{ANSWER[case.then]}'" for case in evidence.cases)
     return f"case when not coalesce({all_hold(evidence.only_if)}, false) then null {cases} end"
+
+
+def full_years(born: str, as_of: date) -> str:
+    """Full years from a date column to `as_of`, by whole numbers: date functions differ between engines."""
+    number = as_of.year * 10_000 + as_of.month * 100 + as_of.day
+    return f"({number} - (year({born}) * 10000 + month({born}) * 100 + day({born}))) // 10000"
 
 
 def in_force_answer(evidence: InForceEvidence, as_of: date) -> str:

@@ -203,6 +203,13 @@ Indicator: TypeAlias = Annotated[
 WithEvidence: TypeAlias = AnswerIndicator | HeadAnswerIndicator | MembersIndicator
 
 
+def evidence_of(indicator: Indicator) -> Evidence | None:
+    """The evidence that an indicator declares, if it does."""
+    if isinstance(indicator, CountIndicator | NoneOfIndicator):
+        return None
+    return indicator.evidence
+
+
 class Eligible(_Frozen):
     """Who is eligible for a programme: a family with such a member, or with one of these indicators not achieved."""
 
@@ -231,7 +238,10 @@ class LifeCycleGroup(Named):
 
 
 class Methodology(_Frozen):
-    """One version of the method. The order of `indicators` is their position in every output."""
+    """One version of the method. The order of `indicators` is their position in every output.
+
+    `insured_by` is the indicator over members that says who has health insurance.
+    """
 
     id: str
     title: Title
@@ -243,3 +253,4 @@ class Methodology(_Frozen):
     indicators: tuple[Indicator, ...] = Field(min_length=1)
     programmes: tuple[Programme, ...] = ()
     life_cycle: tuple[LifeCycleGroup, ...] = ()
+    insured_by: str | None = None

@@ -19,9 +19,9 @@ from kampungkb.scoring.methodology import (
     Methodology,
     NoneOfIndicator,
     RecordEvidence,
+    evidence_of,
 )
 from kampungkb.scoring.reading import load_methodology
-from kampungkb.scoring.statements import evidence_of
 from kampungkb.settings import PROJECT_ROOT
 
 PAGE = PROJECT_ROOT / "docs" / "reference" / "methodology.md"
@@ -136,6 +136,8 @@ def _groups(methodology: Methodology) -> Iterator[str]:
     yield "\n## Life cycle\n\n| group | members (ages on the date of the run) |\n|---|---|"
     for group in methodology.life_cycle:
         yield f"| `{group.id}` {group.title.id} (*{group.title.en}*) |{_members(group.members)} |"
+    if methodology.insured_by:
+        yield f"\nA member counts as insured by the answer to `{methodology.insured_by}`, on the basis `integrated`."
     for heading, entries in (("Sectors", methodology.sectors), ("Family functions", methodology.functions)):
         yield f"\n## {heading}\n\n| id | Indonesian | English |\n|---|---|---|"
         for entry in entries:

@@ -1,7 +1,8 @@
 """SQL made from a methodology, in DuckDB's dialect and only with what means the same in Spark.
 
 Columns are named `<indicator>__<what>`, so that a query plan can be read: `__survey` and `__integrated` hold the
-answer on a basis, `__evidence` what linked records say, `__provenance` where an answer comes from.
+answer on a basis, `__evidence` what linked records say, `__alone` what they say without the survey, `__provenance`
+where an answer comes from.
 """
 
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from datetime import date
 
 from kampungkb.connections import CIVIL_REGISTRY, HEALTH_INSURANCE
 from kampungkb.scoring import expressions as sql
+from kampungkb.scoring.groups import group_columns
 from kampungkb.scoring.methodology import (
     AnswerIndicator,
     CountIndicator,
@@ -19,6 +21,7 @@ from kampungkb.scoring.methodology import (
     Methodology,
     NoneOfIndicator,
     RecordEvidence,
+    evidence_of,
 )
 
 BASES = ("survey", "integrated")
@@ -26,13 +29,6 @@ PROVENANCE = {"survey": "s", CIVIL_REGISTRY: "r", HEALTH_INSURANCE: "i", "mixed"
 """Where an answer comes from, in one character; not applicable and missing answers stand for themselves."""
 
 _FAMILY = sql.name("KODE_KELUARGA")
-
-
-def evidence_of(indicator: Indicator) -> Evidence | None:
-    """The evidence that an indicator declares, if it does."""
-    if isinstance(indicator, CountIndicator | NoneOfIndicator):
-        return None
-    return indicator.evidence
 
 
 def evidence_statements(methodology: Methodology, as_of: date) -> Iterator[tuple[str, str]]:
@@ -68,9 +64,9 @@ group by person_key
 """
 
 
-def member_answer_statement(methodology: Methodology) -> str:
+def member_answer_statement(methodology: Methodology, as_of: date) -> str:
     """The answers of members (`__survey`) and the evidence about them (`__evidence`); null where nobody asks."""
-    columns = [_FAMILY]
+    columns = [_FAMILY, "village_code"]
     joins = []
     for indicator in methodology.indicators:
         asked, stands = _asked(indicator)
@@ -81,7 +77,8 @@ def member_answer_statement(methodology: Methodology) -> str:
             table = f"evidence_{indicator.id}"
             columns.append(f"case {stands}when {asked} then {table}.answer end as {indicator.id}__evidence")
             joins.append(f"left join {table} on member.person_key = {table}.person_key")
-    return f"""-- Purpose: each member's answers, and what linked records say instead.
+    columns += group_columns(methodology, sql.full_years(sql.name("K.04"), as_of))
+    return f"""-- Purpose: each member's answers, what linked records say instead, and the groups the member belongs to.
 -- Grain: one row per accepted member.
 select
     {sql.listed(columns)}
@@ -138,6 +135,8 @@ def _member_summary(indicator: Indicator) -> Iterator[str]:
         return
     if isinstance(indicator, MembersIndicator):
         yield f"{sql.of_all(f'coalesce({evidence}, {survey})')} as {indicator.id}__integrated"
+        alone = f"case when {survey} is not null then coalesce({evidence}, 'm') end"
+        yield f"{sql.of_all(alone)} as {indicator.id}__alone"
         by_evidence, by_survey = f"{evidence} in ('1', '0')", f"{evidence} is null and {survey} in ('1', '0')"
         yield f"{sql.found(by_evidence)} as {indicator.id}__by_evidence"
         yield f"{sql.found(by_survey)} as {indicator.id}__by_survey"
@@ -155,6 +154,7 @@ def _family_answer(indicator: Indicator) -> Iterator[str]:
     source = sql.text(PROVENANCE[evidence.source])
     if isinstance(indicator, MembersIndicator):
         integrated = _or_if_none(f"family_members.{indicator.id}__integrated", indicator)
+        alone = _or_if_none(f"family_members.{indicator.id}__alone", indicator)
         by_evidence, by_survey = f"{indicator.id}__by_evidence = 1", f"{indicator.id}__by_survey = 1"
         origin = f"when {by_evidence} and {by_survey} then 'x' when {by_evidence} then {source}"
     else:
@@ -163,8 +163,10 @@ def _family_answer(indicator: Indicator) -> Iterator[str]:
             stands = f"{sql.name(indicator.question)} in ({sql.values(evidence.survey_stands)})"
             record = f"case when {stands} then null else {record} end"
         integrated = f"coalesce({record}, {survey})"
+        alone = f"coalesce({record}, 'm')"
         origin = f"when {record} is not null then {source}"
     yield f"{integrated} as {indicator.id}__integrated"
+    yield f"{alone} as {indicator.id}__alone"
     yield f"case when {integrated} in ('n', 'm') then {integrated} {origin} else 's' end as {indicator.id}__provenance"
 
 
@@ -186,6 +188,7 @@ def family_score_statement(methodology: Methodology) -> str:
     """The scores: one row a family and basis, the columns of `family_score.parquet`."""
     ids = [indicator.id for indicator in methodology.indicators]
     dimensions = [dimension.id for dimension in methodology.dimensions]
+    alone = [f"{i.id}__alone" if evidence_of(i) else "'-'" for i in methodology.indicators]
     states = [f"case when {id_} in ({sql.APPLICABLE}) then {id_} else '-' end" for id_ in ids]
     scores = [
         f"cast(100 * ({_counted(methodology, dimension, sql.ACHIEVED)}) as double) "
@@ -196,7 +199,7 @@ def family_score_statement(methodology: Methodology) -> str:
 -- Grain: one row per accepted family and basis.
 -- Keys: (family_key, basis).
 with family_basis as (
-{"    union all".join(_basis(methodology, basis) for basis in BASES)}),
+{"    union all".join(_basis(methodology, basis, " || ".join(alone)) for basis in BASES)}),
 
 dimension_score as (
     select
@@ -206,7 +209,8 @@ dimension_score as (
         members,
         {sql.listed(scores, 8)},
         {" || ".join(states)} as states,
-        {" || ".join(f"{id_}__provenance" for id_ in ids)} as provenances
+        {" || ".join(f"{id_}__provenance" for id_ in ids)} as provenances,
+        evidence
     from family_basis
 ),
 
@@ -226,15 +230,16 @@ select
     index_score.ibangga,
     {_category(methodology)} as category,
     index_score.states,
-    index_score.provenances
+    index_score.provenances,
+    index_score.evidence
 from index_score
 inner join family_link on index_score.source_key = family_link.source_key
 order by index_score.village_code, family_link.family_key, index_score.basis
 """
 
 
-def _basis(methodology: Methodology, basis: str) -> str:
-    columns = []
+def _basis(methodology: Methodology, basis: str, evidence: str) -> str:
+    columns = [f"{evidence} as evidence"]
     for indicator in methodology.indicators:
         integrated = basis == "integrated" and evidence_of(indicator) is not None
         answer = f"{indicator.id}__{'integrated' if integrated else 'survey'}"

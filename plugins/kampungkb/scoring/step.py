@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from duckdb import DuckDBPyConnection
 
 from kampungkb import lake
 from kampungkb.engine.accepted import attach
@@ -14,7 +15,8 @@ from kampungkb.engine.duckdb import connect, sql_text
 from kampungkb.errors import ReconciliationError
 from kampungkb.refs import Linked, Scored, Validated
 from kampungkb.run import FAMILY_SURVEY, Run
-from kampungkb.scoring.methodology import Methodology
+from kampungkb.scoring.groups import life_cycle_statement, need_statement, programme_statement
+from kampungkb.scoring.methodology import Methodology, evidence_of
 from kampungkb.scoring.reading import load_methodology
 from kampungkb.scoring.statements import (
     BASES,
@@ -28,13 +30,18 @@ log = logging.getLogger(__name__)
 
 FAMILY_SCORE = "family_score.parquet"
 INDICATOR = "indicator.parquet"
+NEED = "village_need.parquet"
+LIFE_CYCLE = "village_life_cycle.parquet"
+PROGRAMME = "village_programme.parquet"
+SURVEY = "village_survey.parquet"
 
 
 def score(run: Run, validated: Sequence[Validated], linked: Linked, methodology: Methodology | None = None) -> Scored:
     """Score every accepted family on both bases and write `lake/scores/<as_of>/`.
 
     `family_score.parquet` has one row a family and basis, scores 0–100; `indicator.parquet` explains the positions of
-    `states` and `provenances`. Reads the accepted Parquet files and the crosswalk of `linked`. The method is the
+    `states`, `provenances` and `evidence`; `village_*.parquet` count needs, life-cycle groups, programmes and surveyed
+    families. Reads the accepted Parquet files and the crosswalk of `linked`. The method is the
     current one unless another is given. Raises :class:`~kampungkb.errors.ReconciliationError` where a family is
     missing or doubled.
     """
@@ -42,17 +49,18 @@ def score(run: Run, validated: Sequence[Validated], linked: Linked, methodology:
     method = methodology or load_methodology()
     target = lake.scores(run.settings, run.as_of)
     with connect(run) as connection, lake.replacing(target) as folder:
-        attach(connection, validated, "keluarga", "anggota", "biodata_wni", "peserta")
+        attach(connection, validated, "keluarga", "anggota", "biodata_wni", "data_keluarga", "peserta")
         for name in ("person_link", "family_link"):
             connection.read_parquet(str(linked.path / f"{name}.parquet")).create_view(name)
         connection.execute(f"create view member as {sql_text('score_member')}")
         for table, statement in evidence_statements(method, run.as_of):
             connection.execute(f"create temp table {table} as {statement}")
-        connection.execute(f"create view member_answer as {member_answer_statement(method)}")
+        connection.execute(f"create temp table member_answer as {member_answer_statement(method, run.as_of)}")
         connection.execute(f"create temp table family_answer as {family_answer_statement(method)}")
         file = str(folder / FAMILY_SCORE).replace("'", "''")
         connection.execute(f"copy ({family_score_statement(method)}) to '{file}' (format parquet, compression zstd)")
         _write_indicators(method, folder / INDICATOR)
+        _write_village_counts(connection, run, method, folder)
         rows = pq.read_metadata(folder / FAMILY_SCORE).num_rows
         families = _accepted_families(validated)
         if rows != families * len(BASES):
@@ -62,6 +70,20 @@ def score(run: Run, validated: Sequence[Validated], linked: Linked, methodology:
             )
     log.info("scored %s families on %s bases, %.1f s", families, len(BASES), time.monotonic() - started)
     return Scored(path=target, families=families, rows=rows)
+
+
+def _write_village_counts(connection: DuckDBPyConnection, run: Run, methodology: Methodology, folder: Path) -> None:
+    """What the marts need of members and of the sources, counted by village."""
+    connection.read_parquet(str(folder / FAMILY_SCORE)).create_view("family_score")
+    as_of = {"as_of": run.as_of}
+    for file, statement, parameters in (
+        (NEED, need_statement(methodology), None),
+        (LIFE_CYCLE, life_cycle_statement(methodology), None),
+        (PROGRAMME, programme_statement(methodology), None),
+        (SURVEY, sql_text("score_survey_coverage"), as_of),
+    ):
+        counted = connection.sql(statement, params=parameters).to_arrow_table()
+        pq.write_table(counted, folder / file, compression="zstd")
 
 
 def _accepted_families(validated: Sequence[Validated]) -> int:
@@ -79,6 +101,7 @@ def _write_indicators(methodology: Methodology, file: Path) -> None:
             "in_index": indicator.in_index,
             "sector": indicator.sector,
             "function": indicator.function,
+            "evidence_source": evidence.source if (evidence := evidence_of(indicator)) else None,
         }
         for position, indicator in enumerate(methodology.indicators, start=1)
     ]

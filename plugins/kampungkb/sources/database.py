@@ -39,13 +39,15 @@ _UNKNOWN_DATABASE: set[str | int] = {"3D000", 1049}
 class Found:
     """A table of the contract as the database writes it: columns by contract name, and how they differ.
 
-    `times` names the columns whose values the database itself knows as dates or times.
+    `times` names the columns whose values the database itself knows as dates or times, `types` the kind of every
+    column of the table, by contract name where it has one.
     """
 
     clause: sa.TableClause
     columns: dict[str, sa.ColumnElement[Any]]
     times: frozenset[str]
     drift: tuple[Drift, ...]
+    types: dict[str, str]
 
 
 def address(connection: Connection) -> URL:
@@ -245,6 +247,7 @@ def find_table(opened: sa.Connection, table: Table, schema: str | None) -> Found
         columns=dict(columns),
         times=frozenset(c for c, n in actual.items() if typed and isinstance(reflected[n], sa.Date | sa.DateTime)),
         drift=_drift(table, actual, reflected),
+        types=_types(actual, reflected),
     )
 
 
@@ -263,6 +266,26 @@ def _drift(table: Table, actual: dict[str, str], reflected: dict[str, Any]) -> t
     absent = [Drift(table=table.name, column=c, change="missing") for c in table.names if c not in actual]
     unknown = [Drift(table=table.name, column=c, change="unknown") for c in reflected if c not in actual.values()]
     return tuple(absent + unknown)
+
+
+_KINDS: tuple[tuple[type[Any], str], ...] = (
+    (sa.Boolean, "boolean"),
+    (sa.DateTime, "time"),
+    (sa.Date, "date"),
+    (sa.Numeric, "number"),
+    (sa.Integer, "number"),
+    (sa.LargeBinary, "bytes"),
+    (sa.String, "text"),
+)
+
+
+def _types(actual: dict[str, str], reflected: dict[str, Any]) -> dict[str, str]:
+    """The kind of each column; widths and precisions do not matter."""
+    names = {match: column for column, match in actual.items()}
+    return {
+        names.get(name, name): next((kind for known, kind in _KINDS if isinstance(declared, known)), "other")
+        for name, declared in reflected.items()
+    }
 
 
 def _same(wanted: str, names: Sequence[str]) -> str | None:

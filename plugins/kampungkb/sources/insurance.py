@@ -12,6 +12,7 @@ import logging
 import os
 import shutil
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -36,6 +37,7 @@ LIBRARIES: tuple[str, ...] = ()
 KEPT_FOR = timedelta(hours=12)
 PROGRESS_PAGES = 25
 BARREN_PAGES = 3
+KINDS_OF_ENTRIES = 20
 MOST_PAGES = 20_000
 
 log = logging.getLogger(__name__)
@@ -58,10 +60,14 @@ class _Fetch(BaseModel):
 
 @dataclass
 class _Tally:
-    """What has been seen so far: distinct entries, names of their fields, the last page's total."""
+    """What has been seen so far: distinct entries, names of their fields, the last page's total.
+
+    `kinds` counts kinds of values by field, of the first entries of each page.
+    """
 
     digests: set[bytes] = field(default_factory=set)
     fields: set[str] = field(default_factory=set)
+    kinds: dict[str, Counter[str]] = field(default_factory=dict)
     total: int = 0
     repeated: int = 0
 
@@ -89,7 +95,8 @@ def extract(run: Run, connection: Connection, previous: Previous | None, folder:
     shutil.rmtree(kept)
     if not tally.digests:
         log.warning("%s: the service has no entry for regency %s", HEALTH_INSURANCE, service.regency)
-    return Extracted(watermark=_watermark(target), full_on=run.as_of, drift=_drift(table, tally))
+    types = {table.name: {name: kinds.most_common(1)[0][0] for name, kinds in sorted(tally.kinds.items())}}
+    return Extracted(watermark=_watermark(target), full_on=run.as_of, drift=_drift(table, tally), types=types)
 
 
 def _fetch(client: Client, service: Service, run: Run, table: Table, kept: Path, target: Path) -> _Tally:
@@ -188,13 +195,15 @@ def _write_private(file: Path, content: bytes) -> None:
 
 def _distinct(page: Page, tally: _Tally) -> list[dict[str, str | None]]:
     """The entries not seen before, flattened to text."""
-    rows = []
+    rows: list[dict[str, str | None]] = []
     for entry in page.entries:
         digest = hashlib.sha256(json.dumps(entry, sort_keys=True, default=str).encode()).digest()[:16]
         if digest in tally.digests:
             tally.repeated += 1
             continue
         tally.digests.add(digest)
+        if len(rows) < KINDS_OF_ENTRIES:
+            _count_kinds(entry, tally.kinds)
         row = flattened(entry)
         tally.fields |= row.keys()
         rows.append(row)
@@ -214,6 +223,16 @@ def flattened(entry: dict[str, Any], prefix: str = "") -> dict[str, str | None]:
         else:
             row[f"{prefix}{name}"] = _text(value)
     return row
+
+
+def _count_kinds(entry: dict[str, Any], kinds: dict[str, Counter[str]], prefix: str = "") -> None:
+    """Count the kinds of an entry's values by dotted name, as JSON writes them; null has none."""
+    for name, value in entry.items():
+        if isinstance(value, dict):
+            _count_kinds(value, kinds, f"{prefix}{name}.")
+        elif value is not None:
+            known = {str: "text", bool: "boolean", int: "number", Decimal: "number"}
+            kinds.setdefault(f"{prefix}{name}", Counter())[known.get(type(value), "other")] += 1
 
 
 def _text(value: Any) -> str | None:

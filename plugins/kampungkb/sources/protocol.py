@@ -1,7 +1,8 @@
 """What the source modules and landing tell each other: the protocol of a source and the manifest of a snapshot."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -49,7 +50,8 @@ class Manifest(_Frozen):
     reading library); `origin` is a digest of the connection's address without its password and port. Work of an
     earlier snapshot is used again only where both are unchanged. `watermark` is the greatest change time landed,
     `full_on` the `as_of` of the last full extraction; both null where the source has none. `sample` says that the
-    connection was one of the generated sample.
+    connection was one of the generated sample. `types` are the kinds of values that the source itself declares, or
+    sends, by table and column (see :class:`Extracted`).
     """
 
     source: str
@@ -65,6 +67,7 @@ class Manifest(_Frozen):
     watermark: str | None = None
     full_on: date | None = None
     drift: tuple[Drift, ...] = ()
+    types: dict[str, dict[str, str]] = {}
     parsed: int = 0
 
 
@@ -87,11 +90,16 @@ class Previous:
 
 @dataclass(frozen=True)
 class Extracted:
-    """What a source module has to say about the `<table>.parquet` files it has written."""
+    """What a source module has to say about the `<table>.parquet` files it has written.
+
+    `types` names, by table and column, those beyond the contract too, the kind of value at the source: `text`,
+    `number`, `date`, `time`, `boolean`, `bytes` or `other`. Workbooks have none: a cell has a kind, a column has not.
+    """
 
     watermark: str | None = None
     full_on: date | None = None
     drift: tuple[Drift, ...] = ()
+    types: Mapping[str, dict[str, str]] = field(default_factory=dict)
     parsed: int = 0
 
 

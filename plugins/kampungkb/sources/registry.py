@@ -52,7 +52,8 @@ def extract(run: Run, connection: Connection, previous: Previous | None, folder:
             _land(database, merging, table, found[table.name], base, folder)
         watermark = _watermark(merging, terms, folder)
     full_on = base.manifest.full_on if base else run.as_of
-    return Extracted(watermark=watermark, full_on=full_on, drift=drift)
+    types = {name: table.types for name, table in found.items()}
+    return Extracted(watermark=watermark, full_on=full_on, drift=drift, types=types)
 
 
 def _base(run: Run, previous: Previous | None, drift: Sequence[Drift]) -> Previous | None:

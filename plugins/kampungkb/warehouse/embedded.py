@@ -92,6 +92,11 @@ class ServerInfo:
         )
 
 
+def exists(settings: Settings) -> bool:
+    """Whether this home ever had a server of its own; starts and makes nothing."""
+    return (settings.root / "postgres" / "password").exists()
+
+
 @contextmanager
 def running(settings: Settings) -> Iterator[ServerInfo]:
     """The running server of this home, with its database `warehouse`; the last user to leave stops it.

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from kampungkb.errors import WarehouseError
 from kampungkb.warehouse.connect import reason
 from kampungkb.warehouse.locks import MIGRATE, wait_for
+from kampungkb.warehouse.privileges import apply_privileges
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ def alembic_config() -> Config:
 
 
 def migrate(engine: Engine) -> None:
-    """Create or upgrade schemas, tables and views in one transaction; nothing happens where all is up to date.
+    """Create or upgrade schemas, tables, views and privileges in one transaction; nothing happens where all is right.
 
     Raises :class:`WarehouseError` where the user may not, or where a newer program has written the warehouse.
     """
@@ -37,6 +38,7 @@ def migrate(engine: Engine) -> None:
                 connection.execute(text("create schema ops"))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            apply_privileges(connection)
     except (CommandError, RevisionError) as fault:
         raise WarehouseError(
             f"The warehouse holds a version of its tables that this program does not know ({fault}): a newer program "

@@ -2,56 +2,22 @@
 
 Schemas: `core` dimensions and facts, `mart` what analysts read, `open` publishable aggregates, `ops` runs, checks and
 quarantine without personal values, `vault` the key map, `service` action lists by name. Views stand in the
-migrations.
+migrations. The tables of the linkage, the programme, privacy and `open` have modules of their own.
 """
 
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, CheckConstraint, Date, Double, Index, MetaData, Text
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
-from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
+from sqlalchemy import CheckConstraint, Index
+from sqlalchemy.orm import Mapped, mapped_column
 
-SCHEMAS = {
-    "core": "Dimensions and facts; pseudonymous",
-    "mart": "What analysts read: pseudonymous families and aggregates",
-    "open": "Aggregates with small counts suppressed, for viewers and for publishing",
-    "ops": "Runs, checks and quarantine, without personal values",
-    "vault": "Personal data and the map of keys; closed to analysts",
-    "service": "Action lists by name, for those allowed",
-}
+from kampungkb.warehouse import linkage_models, open_models, privacy_models, programme_models
+from kampungkb.warehouse.base import SCHEMAS, Base
+from kampungkb.warehouse.base import col as _col
+from kampungkb.warehouse.base import key as _key
+from kampungkb.warehouse.base import within as _in
 
-
-class Base(DeclarativeBase):
-    """Every table of the warehouse."""
-
-    metadata = MetaData(
-        naming_convention={
-            "pk": "%(table_name)s_pkey",
-            "uq": "%(table_name)s_%(column_0_name)s_key",
-            "ix": "%(table_name)s_%(column_0_name)s_idx",
-        }
-    )
-    type_annotation_map = {  # noqa: RUF012 - read by SQLAlchemy on the class
-        str: Text,
-        float: Double,
-        date: Date,
-        datetime: TIMESTAMP(timezone=True),
-        list[str]: ARRAY(Text),
-        dict[str, Any]: JSONB,
-    }
-
-
-def _key(comment: str) -> MappedColumn[Any]:
-    return mapped_column(primary_key=True, autoincrement=False, comment=comment)
-
-
-def _col(comment: str) -> MappedColumn[Any]:
-    return mapped_column(comment=comment)
-
-
-def _in(schema: str, comment: str) -> dict[str, str]:
-    return {"schema": schema, "comment": comment}
+__all__ = ["SCHEMAS", "Base", "linkage_models", "open_models", "privacy_models", "programme_models"]
 
 
 class _Measures:
@@ -108,19 +74,11 @@ class DimIndicator(Base):
     in_index: Mapped[bool] = _col("Counts in the iBangga index")
     sector: Mapped[str] = _col("Sector to which an unmet indicator is a need")
     function: Mapped[str] = _col("Family function it belongs to")
+    evidence_source: Mapped[str | None] = _col("Source whose linked records answer it; null where only the survey does")
 
 
-class FamilyScore(Base):
-    """Scores and packed indicators of the families."""
-
-    __tablename__ = "family_score"
-    __table_args__ = (
-        Index(None, "village_code"),
-        _in("core", "Scores and packed indicators, one row a family and basis; as of the latest load"),
-    )
-
-    family_key: Mapped[str] = _key("Pseudonym of the family")
-    basis: Mapped[str] = _key("survey: the form's answers; integrated: linked evidence decides where it speaks")
+class _Scores:
+    # of a family on a basis, shared by the latest scores and their history
     village_code: Mapped[str] = _col("Village code, 10 digits")
     members: Mapped[int] = _col("Accepted members")
     ketentraman: Mapped[float | None] = _col("100 x achieved / applicable; null where none applies")
@@ -133,6 +91,46 @@ class FamilyScore(Base):
         "One character an indicator: s survey, r civil_registry, i health_insurance, x mixed, "
         "n not_applicable, m missing"
     )
+    evidence: Mapped[str] = _col(
+        "What linked records say alone, one character an indicator: 1 achieved, 0 not, n not applicable, m nothing or "
+        "not enough, - no source beside the survey; the same on both bases"
+    )
+
+
+class FamilyScore(_Scores, Base):
+    """Scores and packed indicators of the families."""
+
+    __tablename__ = "family_score"
+    __table_args__ = (
+        Index(None, "village_code"),
+        _in("core", "Scores and packed indicators, one row a family and basis; as of the latest load"),
+    )
+
+    family_key: Mapped[str] = _key("Pseudonym of the family")
+    basis: Mapped[str] = _key("survey: the form's answers; integrated: linked evidence decides where it speaks")
+
+
+class FactFamilyScore(_Scores, Base):
+    """History of the families' scores."""
+
+    __tablename__ = "fact_family_score"
+    __table_args__ = (
+        CheckConstraint("valid_from < valid_to", name="fact_family_score_validity_check"),
+        Index(None, "valid_to"),
+        Index(None, "valid_from"),
+        _in(
+            "core",
+            "History of scores and packed indicators, one row a family, basis and spell; a new row only on change",
+        ),
+    )
+
+    family_key: Mapped[str] = _key("Pseudonym of the family")
+    basis: Mapped[str] = _key("survey: the form's answers; integrated: linked evidence decides where it speaks")
+    valid_from: Mapped[date] = _key("as_of of the first load of the spell")
+    valid_to: Mapped[date | None] = _col(
+        "as_of of the first load after it that says otherwise or lacks the family; null where it is the latest"
+    )
+    methodology: Mapped[str] = _col("Version of the methodology, which gives states their order")
 
 
 class VillageIndex(_Measures, Base):
@@ -238,6 +236,36 @@ class CheckResult(Base):
     failed: Mapped[int] = _col("Failed row-checks")
 
 
+class GateResult(Base):
+    """Gates on the deliveries."""
+
+    __tablename__ = "gate_result"
+    __table_args__ = (
+        _in("ops", "What the gates found in a delivery and what was decided, one row a run, source, gate and subject"),
+    )
+
+    run_id: Mapped[str] = _key("Id of the run")
+    source: Mapped[str] = _key("family_survey, civil_registry or health_insurance")
+    gate: Mapped[str] = _key("drift, volume, rejected, distribution or villages")
+    subject: Mapped[str] = _key("Table or column that was measured; share or rise for rejected rows")
+    as_of: Mapped[date] = _col("Date of the load")
+    snapshot: Mapped[str] = _col("Id of the delivery, whether it was used or held back")
+    level: Mapped[str] = _col("open, suspicious or closed")
+    report_only: Mapped[bool] = _col("The level had no effect, for want of history")
+    measured: Mapped[float | None] = _col(
+        "Rows (volume), share 0-1 (rejected, villages, drift: of the workbooks), PSI (distribution)"
+    )
+    usual: Mapped[float | None] = _col("What it was compared with; null where the limits are absolute")
+    suspicious_limit: Mapped[str | None] = _col("Where it becomes suspicious; null where never")
+    closed_limit: Mapped[str | None] = _col("Where it closes; null where never")
+    loads: Mapped[int] = _col("Earlier published loads it was compared with; 0 where it needs none")
+    reason: Mapped[str] = _col("The figures in words")
+    decision: Mapped[str | None] = _col("accepted or held_back; null where the gate is open or only reports")
+    decided_by: Mapped[str | None] = _col("User, `gate` (a closed gate), or `default` (nobody answered or was asked)")
+    by_default: Mapped[bool | None] = _col("Nobody answered in time, or nobody could be asked")
+    decided_at: Mapped[datetime | None] = _col("When it was decided; a run again keeps the decision")
+
+
 class Quarantine(Base):
     """Rejected rows and nulled values."""
 
@@ -305,6 +333,7 @@ class PersonLink(Base):
     match_rule: Mapped[str] = _col("Rule that linked it; single where it is alone")
     match_probability: Mapped[float | None] = _col("0-1")
     linked_since: Mapped[date | None] = _col("as_of of the first load with this link")
+    model_version: Mapped[str | None] = _col("Version of the model that decided; null where an exact rule did")
 
 
 class FamilyLink(Base):

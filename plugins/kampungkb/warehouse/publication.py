@@ -1,7 +1,9 @@
 """Publication: stage, audit, then apply the differences in one transaction. Readers see the old state or the new one.
 
-Tables keyed by `as_of` keep their history, and so does `core.quarantine_history`, in which every load has its place;
-all others show the greatest `as_of` ever published, so a backfill leaves them alone.
+Tables keyed by `as_of` keep their history, and so do `core.quarantine_history` and `core.fact_family_score`, in which
+every load has its place; `mart.kampung_kb_effect` is made anew from all loads; all others show the greatest `as_of`
+ever published, so a backfill leaves them alone. The history of the crosswalk is one of them: it tells how what they
+show came about.
 """
 
 import logging
@@ -20,28 +22,50 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 from kampungkb.errors import ConfigurationError, WarehouseError
 from kampungkb.refs import Linked, Published, Scored, Snapshot, Validated
 from kampungkb.run import FAMILY_SURVEY, Run
+from kampungkb.scoring.methodology import Methodology
 from kampungkb.scoring.reading import load_methodology
 from kampungkb.warehouse import reference
 from kampungkb.warehouse.audit import audit
 from kampungkb.warehouse.connect import reason, warehouse
 from kampungkb.warehouse.differences import apply
-from kampungkb.warehouse.history import HISTORY, place_in_history
+from kampungkb.warehouse.gates import gate_results
+from kampungkb.warehouse.history import (
+    EFFECT,
+    HISTORY,
+    SCORES,
+    compare_kampung_kb,
+    place_in_history,
+    place_linkage,
+    place_scores_in_history,
+)
 from kampungkb.warehouse.locks import PUBLISH, wait_for
 from kampungkb.warehouse.migrate import migrate
 from kampungkb.warehouse.models import Base, LoadRun
+from kampungkb.warehouse.programme import load_programme
+from kampungkb.warehouse.release import release
+from kampungkb.warehouse.service import family_contacts
 from kampungkb.warehouse.staging import Staging, staging
 
 log = logging.getLogger(__name__)
 
+PROGRAMME_MARTS = (
+    *("source_agreement", "survey_coverage", "sector_action", "life_cycle", "programme_coverage", "family_function"),
+    "kampung_kb_candidate",
+)
 COMPUTED = (
     *("dim_region", "kampung_kb", "village", "region_measure"),
     *("village_index", "district_index", "regency_index", "indicator_coverage", "data_quality", "reconciliation"),
+    *PROGRAMME_MARTS,
+    "duplicate_count",
 )
 BY_AS_OF = ("mart.village_index", "mart.district_index", "mart.regency_index", "mart.data_quality")
-BY_RUN = ("ops.check_result",)
+BY_RUN = ("ops.check_result", "ops.gate_result")
 LATEST = (
     *("core.dim_region", "core.kampung_kb", "core.dim_indicator", "core.family_score"),
     *("mart.indicator_coverage", "ops.quarantine", "vault.person_link", "vault.family_link"),
+    "service.family_contact",
+    *(f"mart.{name}" for name in PROGRAMME_MARTS),
+    *("vault.duplicate_record", "mart.duplicate_count"),
 )
 
 
@@ -123,26 +147,38 @@ def _stage(
             staged.load_parquet("dim_indicator", [indicators]),
             staged.load_parquet("person_link", [linked.path / "person_link.parquet"]),
             staged.load_parquet("family_link", [linked.path / "family_link.parquet"]),
+            staged.load_parquet("reviewed_pair", [linked.path / "match_review.parquet"]),
+            staged.load_parquet("duplicate_record", [linked.path / "duplicate_record.parquet"]),
             staged.load_parquet("check_result", [folder / "checks.parquet" for folder in checked]),
             staged.load_parquet("quarantine", [source.path / "quarantine.parquet" for source in validated]),
         )
     )
+    staged.load("gate_result", gate_results(run, [source.source for source in validated]).to_reader())
+    with family_contacts(run, validated, linked) as contacts:
+        rows += staged.load("family_contact", contacts)
     staged.load("raw_region", reference.regions(run.settings).to_reader())
     staged.load("raw_kampung_kb", reference.kampung_kb(run.settings).to_reader())
-    staged.load("category_level", _category_levels(staged).to_reader())
+    methodology = _methodology(staged)
+    staged.load("category_level", _category_levels(methodology).to_reader())
+    rows += load_programme(staged, scored.path, methodology)
     staged.load("expected_count", _expected_counts(validated, linked, scored).to_reader())
     for name in COMPUTED:
         rows += staged.compute(name, run.as_of, stale)
     return rows
 
 
-def _category_levels(staged: Staging) -> pa.Table:
-    """The methodology's categories with their bounds, from low to high."""
+def _methodology(staged: Staging) -> Methodology:
+    """The one methodology of the staged scores."""
     with staged.engine.connect() as connection:
         used = connection.execute(select(staged.tables["dim_indicator"].c.methodology).distinct()).scalars().all()
     if len(used) != 1:
         raise WarehouseError(f"The scores name {len(used)} methodologies, one is expected: run the load again.")
-    categories = load_methodology(used[0]).categories
+    return load_methodology(used[0])
+
+
+def _category_levels(methodology: Methodology) -> pa.Table:
+    """The methodology's categories with their bounds, from low to high."""
+    categories = methodology.categories
     return pa.table(
         {
             "position": pa.array(range(1, len(categories.levels) + 1), pa.int32()),
@@ -182,6 +218,7 @@ def _apply(engine: Engine, staged: Staging, run: Run, record: dict[str, Any]) ->
         wait_for(connection, PUBLISH)
         newest = connection.execute(select(func.max(LoadRun.as_of))).scalar_one()
         latest = newest is None or run.as_of >= newest
+        linkage = place_linkage(connection, staged, run.as_of) if latest else {}
         scopes: dict[str, dict[str, Any] | None] = {
             **{name: {"as_of": run.as_of} for name in BY_AS_OF},
             **{name: {"run_id": run.run_id} for name in BY_RUN},
@@ -191,7 +228,10 @@ def _apply(engine: Engine, staged: Staging, run: Run, record: dict[str, Any]) ->
             name: apply(connection, tables[name], staged.tables[tables[name].name], scope)
             for name, scope in scopes.items()
         }
-        changed[HISTORY] = place_in_history(connection, staged, run.as_of)
+        changed |= release(connection, staged, run.as_of) if latest else {}
+        changed |= {HISTORY: place_in_history(connection, staged, run.as_of), **linkage}
+        changed[SCORES] = place_scores_in_history(connection, staged, run.as_of)
+        changed[EFFECT] = compare_kampung_kb(connection, staged, run.as_of)
         _record(connection, run.run_id, record)
     return Published(as_of=run.as_of, latest=latest, changed=changed)
 

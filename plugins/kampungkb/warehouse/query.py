@@ -95,6 +95,18 @@ class SourceSummary(_Figures):
         return self.linked / self.records if self.records else None
 
 
+class Gate(_Figures):
+    """A gate that was not open. `decision` is null where it only reports."""
+
+    source: str
+    gate: str
+    level: str
+    report_only: bool
+    reason: str
+    decision: str | None
+    decided_by: str | None
+
+
 class IndexFigures(_Figures):
     """The index of an area on one basis: means over its families with a value, 0-100.
 
@@ -131,6 +143,7 @@ class LoadSummary(_Figures):
     stale_sources: list[str]
     sources: dict[str, SourceSummary]
     problems: dict[str, Problems]
+    gates: list[Gate]
     index: list[IndexFigures]
 
 
@@ -154,6 +167,13 @@ where as_of = :as_of
 group by source
 """
 
+_GATES = """
+select source, gate, level, report_only, reason, decision, decided_by
+from ops.gate_result
+where run_id = :run_id and level <> 'open'
+order by report_only, array_position(array['closed', 'suspicious'], level), source, gate, subject
+"""
+
 _REGENCIES = """
 select regency as area, basis, families, ketentraman, kemandirian, kebahagiaan, ibangga, category
 from mart.regency_index
@@ -175,6 +195,29 @@ order by basis desc
 """
 
 
+_PUBLISHED = """
+select distinct on (as_of) as_of, counts
+from ops.load_run
+order by as_of, finished_at desc
+"""
+
+
+def published_snapshots(engine: Engine) -> dict[date, dict[str, date]]:
+    """For each published `as_of` the date of the snapshot of every source; nothing for an empty warehouse."""
+    with _reading(engine) as connection:
+        if connection.execute(text("select to_regclass('ops.load_run')")).scalar_one() is None:
+            return {}
+        loads = connection.execute(text(_PUBLISHED)).all()
+    return {
+        as_of: {
+            source: date.fromisoformat(figures["snapshot"])
+            for source, figures in counts.items()
+            if figures.get("snapshot")
+        }
+        for as_of, counts in loads
+    }
+
+
 def load_summary(engine: Engine, run_id: str | None = None, as_of: date | None = None) -> LoadSummary:
     """The figures of a published load: of a run, of the last run for a date, or (neither given) of the last run.
 
@@ -191,6 +234,7 @@ def load_summary(engine: Engine, run_id: str | None = None, as_of: date | None =
                 **load,
                 "sources": load["counts"],
                 "problems": {row["source"]: row for row in connection.execute(text(_PROBLEMS), on).mappings()},
+                "gates": connection.execute(text(_GATES), {"run_id": load["run_id"]}).mappings().all(),
                 "index": [
                     row for query in (_REGENCIES, _KAMPUNG_KB) for row in connection.execute(text(query), on).mappings()
                 ],

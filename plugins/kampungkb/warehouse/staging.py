@@ -32,7 +32,7 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.types import TypeEngine
 
@@ -45,6 +45,7 @@ from kampungkb.warehouse.models import Base
 log = logging.getLogger(__name__)
 
 PREFIX = "stage_"
+OPEN_PREFIX = "open_"  # tables of `open` are named as their marts are
 MARTS_SQL = INCLUDE / "sql" / "marts"
 _ARROW: dict[type[TypeEngine[Any]], pa.DataType] = {
     Text: pa.string(),
@@ -59,12 +60,17 @@ def _text_columns(*names: str) -> list[Column[Any]]:
     return [Column(name, Text) for name in names]
 
 
+def _integer_columns(*names: str) -> list[Column[Any]]:
+    return [Column(name, Integer) for name in names]
+
+
 def _staged_tables(schema: str, run_id: str) -> dict[str, Table]:
     """Every table of the warehouse without keys (the audit looks for what they would refuse), and the helpers."""
     metadata = MetaData(schema=schema)
     for table in Base.metadata.sorted_tables:
         columns = [Column(c.name, c.type, server_default=run_id if c.name == "run_id" else None) for c in table.columns]
-        Table(table.name, metadata, *columns, prefixes=["unlogged"])
+        name = OPEN_PREFIX + table.name if table.schema == "open" else table.name
+        Table(name, metadata, *columns, prefixes=["unlogged"])
     helpers: dict[str, list[Column[Any]]] = {
         "raw_region": _text_columns("code", "name", "level", "parent", "valid_from", "valid_to", "successor_code"),
         "raw_kampung_kb": _text_columns("village_code", "valid_from", "valid_to", "successor_code"),
@@ -74,6 +80,11 @@ def _staged_tables(schema: str, run_id: str) -> dict[str, Table]:
             *_text_columns("category"),
             *(Column(name, Double) for name in ("below", "up_to")),
             Column("digits", Integer),
+        ],
+        "reviewed_pair": [
+            Column(c.name, Text if isinstance(c.type, JSONB) else c.type)
+            for c in Base.metadata.tables["vault.match_pair"].columns
+            if c.name not in ("first_seen", "last_seen")
         ],
         "village": [
             *_text_columns("village_code", "village", "district_code", "regency_code"),
@@ -86,9 +97,44 @@ def _staged_tables(schema: str, run_id: str) -> dict[str, Table]:
             *_text_columns("category"),
             *(Column(name, Integer) for name in ("rentan", "berkembang", "tangguh")),
         ],
+        "open_cell": [
+            *_text_columns("subject", "item", "cell", "village_code", "district_code", "regency_code"),
+            Column("families", Integer),
+        ],
+        "open_count": [*_text_columns("subject", "item", "cell", "region_code"), Column("families", Integer)],
+        "open_region_index": [
+            *_text_columns("region_code"),
+            Column("families", Integer),
+            *(Column(name, Double) for name in ("ketentraman", "kemandirian", "kebahagiaan", "ibangga")),
+            *_text_columns("category"),
+            *(Column(name, Integer) for name in ("rentan", "berkembang", "tangguh")),
+        ],
         "reconciliation": [
             *_text_columns("source", "subject"),
             *(Column(name, Integer) for name in ("expected", "staged")),
+        ],
+        "moved_family": _text_columns("family_key", "basis"),
+        "method_group": _text_columns("kind", "name"),
+        "need_count": [*_text_columns("village_code", "indicator"), *_integer_columns("families", "persons")],
+        "life_cycle_count": [
+            *_text_columns("village_code", "life_cycle"),
+            *_integer_columns("persons", "families", "insured", "insurance_known", "rentan_families"),
+        ],
+        "programme_count": [
+            *_text_columns("village_code", "programme"),
+            *_integer_columns("eligible", "participating", "unanswered"),
+        ],
+        "survey_count": [
+            *_text_columns("village_code"),
+            *_integer_columns("families_surveyed", "family_cards", "cards_surveyed"),
+            Column("median_survey_age_days", Double),
+        ],
+        "candidate_weight": [*_text_columns("measure"), Column("weight", Double)],
+        "candidate_indicator": _text_columns("measure", "indicator"),
+        "effect_rule": [
+            *_integer_columns("neighbours"),
+            *(Column(name, Double) for name in ("size_weight", "index_weight", "index_scale", "confidence", "z")),
+            *_text_columns("caution"),
         ],
     }
     for name, columns in helpers.items():
@@ -96,11 +142,20 @@ def _staged_tables(schema: str, run_id: str) -> dict[str, Table]:
     return {table.name: table for table in metadata.tables.values()}
 
 
+def staged_columns() -> dict[str, dict[str, str]]:
+    """Every staged table with its columns and their types, for those who read the SQL of the marts."""
+    tables = _staged_tables("staged", "")
+    return {name: {c.name: str(c.type).lower() for c in table.columns} for name, table in tables.items()}
+
+
 class Staging:
     """One staging schema: `load` fills a table from Arrow batches, `compute` from a file of `include/sql/marts`."""
 
-    def __init__(self, engine: Engine, bulk: adbc.Connection, schema: str, tables: dict[str, Table]) -> None:
+    def __init__(
+        self, engine: Engine, bulk: adbc.Connection, schema: str, tables: dict[str, Table], run_id: str
+    ) -> None:
         self.engine = engine
+        self.run_id = run_id
         self.bulk = bulk
         self.schema = schema
         self.tables = tables
@@ -129,7 +184,11 @@ class Staging:
         made = (MARTS_SQL / f"{name}.sql").read_text(encoding="utf-8")
         parameters = [
             bindparam(key, value, type_)
-            for key, value, type_ in (("as_of", as_of, Date()), ("stale_sources", list(stale_sources), ARRAY(Text)))
+            for key, value, type_ in (
+                ("as_of", as_of, Date()),
+                ("run_id", self.run_id, Text()),
+                ("stale_sources", list(stale_sources), ARRAY(Text)),
+            )
             if f":{key}" in made
         ]
         rows = text(made).bindparams(*parameters).columns(*(column(c.name, c.type) for c in table.columns))
@@ -154,7 +213,7 @@ def staging(engine: Engine, run_id: str) -> Iterator[Staging]:
         try:
             metadata.create_all(keeper)
             with adbc.connect(libpq_uri(engine)) as bulk:
-                yield Staging(engine, bulk, schema, tables)
+                yield Staging(engine, bulk, schema, tables, run_id)
         finally:
             _drop(keeper, schema)
 

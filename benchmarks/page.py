@@ -1,0 +1,153 @@
+"""The routes of the page at the size of a province: milliseconds each, over a warehouse grown from a loaded one.
+
+Takes a home that has been loaded (`make run`), copies its warehouse on its embedded server, and repeats what the page
+reads, region by region, until there are `--villages` villages; `--quarantine` findings stand in quarantine. Then each
+route is asked as a steward, in this process, without a network. Figures only; nothing is asserted. The copy stays
+until the next run, so that a browser can look at it too (its address is printed).
+
+    KAMPUNGKB_HOME=var python benchmarks/page.py --villages 1600 --quarantine 170000
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Iterator
+
+import psycopg
+from fastapi.testclient import TestClient
+from psycopg import sql
+from sqlalchemy import Engine, create_engine
+
+from kampungkb.settings import load_settings
+from kampungkb.warehouse import embedded
+
+DATABASE = "page_benchmark"
+ROUTES = {
+    "page": "/",
+    "words": "/api/words",
+    "overview": "/api/overview",
+    "districts": "/api/districts",
+    "villages, first page": "/api/villages",
+    "villages, by another column, last page": "/api/villages?sort=tangguh&descending=true&page=60",
+    "villages, searched": "/api/villages?search=desa",
+    "one village": "/api/villages/2104011001",
+    "quality": "/api/quality",
+    "quality, heat map": "/api/quality/villages?sort=validity",
+    "quality, rules": "/api/quality/rules",
+    "quarantine, first page": "/api/quarantine",
+    "quarantine, by file, far page": "/api/quarantine?sort=file&page=5000",
+    "quarantine, searched": "/api/quarantine?search=NIK",
+    "quarantine, filters": "/api/quarantine/facets",
+    "sources": "/api/sources",
+    "match review": "/api/review",
+}
+# Tables with a village code (or another code of a region) that are repeated for each further regency.
+REPEATED = {
+    "core.dim_region": "code",
+    "core.kampung_kb": "village_code",
+    "mart.village_index": "village_code",
+    "mart.district_index": "district_code",
+    "mart.regency_index": "regency_code",
+    "mart.indicator_coverage": "village_code",
+    "mart.data_quality": "village_code",
+    "ops.check_result": "village_code",
+}
+CODE = """case
+    when {0} ~ '^[0-9]{{4,}}$'
+        then substr({0}, 1, 2) || lpad((substr({0}, 3, 2)::integer + {1})::text, 2, '0') || substr({0}, 5)
+    else {0}
+end"""
+
+
+def _columns(connection: psycopg.Connection, table: str) -> list[str]:
+    schema, name = table.split(".")
+    found = connection.execute(
+        "select column_name from information_schema.columns where table_schema = %s and table_name = %s "
+        "order by ordinal_position",
+        [schema, name],
+    )
+    return [row[0] for row in found]
+
+
+def grow(connection: psycopg.Connection, villages: int, findings: int) -> None:
+    """Repeat the regency until there are so many villages, and the quarantine until there are so many findings."""
+    one = connection.execute("select count(distinct village_code) from mart.village_index").fetchone()
+    times = max(1, round(villages / one[0])) - 1 if one else 0
+    for table, code in REPEATED.items():
+        columns = _columns(connection, table)
+        values = [CODE.format(column, "step") if column in (code, "parent") else column for column in columns]
+        long_enough = f"length({code}) >= 4 and {code} ~ '^[0-9]+$'"
+        connection.execute(
+            f"insert into {table} ({', '.join(columns)}) select {', '.join(values)} "
+            f"from {table}, generate_series(1, {times}) as step where {long_enough}"
+        )
+    standing = connection.execute("select count(*) from ops.quarantine").fetchone()
+    copies = max(1, round(findings / standing[0])) - 1 if standing else 0
+    for table in ("core.quarantine_history", "ops.quarantine"):
+        columns = _columns(connection, table)
+        moved = CODE.format("village_code", f"step % {times + 1}")
+        values = [{"row_key": "row_key || '-' || step", "village_code": moved}.get(name, name) for name in columns]
+        connection.execute(
+            f"insert into {table} ({', '.join(columns)}) select {', '.join(values)} "
+            f"from {table}, generate_series(1, {copies}) as step"
+        )
+
+
+def measure(client: TestClient, tries: int) -> Iterator[tuple[str, float, float, int]]:
+    """Route, median and slowest milliseconds, and the size of the answer."""
+    for name, path in ROUTES.items():
+        spent = []
+        for _ in range(tries):
+            begun = time.perf_counter()
+            answer = client.get(path)
+            spent.append(1000 * (time.perf_counter() - begun))
+            if answer.status_code != 200:
+                raise SystemExit(f"{path}: {answer.status_code} {answer.text}")
+        yield name, statistics.median(spent), max(spent), len(answer.content)
+
+
+def main() -> None:
+    """Grow, ask, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--villages", type=int, default=1600)
+    parser.add_argument("--quarantine", type=int, default=170_000)
+    parser.add_argument("--tries", type=int, default=7)
+    given = parser.parse_args()
+    with embedded.running(load_settings()) as server:
+        with psycopg.connect(server.uri("postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(DATABASE)))
+            connection.execute(
+                sql.SQL("create database {} template {}").format(
+                    sql.Identifier(DATABASE), sql.Identifier(embedded.WAREHOUSE_DATABASE)
+                )
+            )
+        with psycopg.connect(server.uri(DATABASE), autocommit=True) as connection:
+            grow(connection, given.villages, given.quarantine)
+            connection.execute("analyze")
+        print(f"warehouse: {server.uri(DATABASE).split('@')[1]}")
+        _report(create_engine(server.url(DATABASE), pool_pre_ping=True), given.tries)
+
+
+def _report(engine: Engine, tries: int) -> None:
+    from kampungkb.ui.access import Reader
+    from kampungkb.ui.app import create_app
+    from kampungkb.ui.session import current_reader, may_read_dag, warehouse_engine
+
+    app = create_app()
+    app.dependency_overrides |= {
+        current_reader: lambda: Reader(name="benchmark", role="steward"),
+        may_read_dag: lambda: None,
+        warehouse_engine: lambda: engine,
+    }
+    with engine.connect() as connection:
+        for table in ("mart.village_index", "ops.quarantine", "ops.check_result", "mart.indicator_coverage"):
+            rows = connection.exec_driver_sql(f"select count(*) from {table}").scalar_one()
+            print(f"{table:<26} {rows:>10,} rows")
+    print(f"\n{'route':<42} {'median ms':>10} {'slowest':>9} {'kB':>7}")
+    for name, median, slowest, size in measure(TestClient(app), tries):
+        print(f"{name:<42} {median:>10.1f} {slowest:>9.1f} {size / 1000:>7.1f}")
+    engine.dispose()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""All rules of the family survey on a landed snapshot: the product's validate step against GX on pandas.
+
+Both sides run the suites of `expectations/`, each in a process of its own, and must count the same failing rows for
+every expectation. The imports (Great Expectations takes seconds) are timed apart: they are the same for both. The
+product also writes accepted rows, quarantine with keyed pseudonyms and checks by village; the other side only lists the
+failing rows (see `gx_on_pandas.py`). How the snapshot is made stands in `landed.py`.
+
+    python benchmarks/validation.py --families 580000 --members 2100000
+"""
+
+import argparse
+import importlib
+import json
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from kampungkb.refs import Snapshot
+from kampungkb.run import FAMILY_SURVEY, Run, today
+from kampungkb.settings import PROJECT_ROOT, Settings
+from kampungkb.validation import validate
+from kampungkb.validation.results import FILE, read_results
+
+SIDES = {"product": "kampungkb: GX on DuckDB", "pandas": "GX on pandas"}
+JUDGED = ("keluarga", "anggota", "family_heads")
+
+
+def _settings(home: Path) -> Settings:
+    return Settings(home=home, pseudonym_key=SecretStr("a key for benchmarks only"))
+
+
+def product(snapshot: Snapshot, as_of: date, home: Path) -> dict[str, list[int]]:
+    """The validate step as the nightly load calls it; failing rows, a table and expectation."""
+    validated = validate(Run("benchmark", as_of, _settings(home), sources=(FAMILY_SURVEY,)), snapshot)
+    tables = read_results(validated.path / FILE).tables
+    return {table.suite.name: [outcome.unexpected for outcome in table.outcomes] for table in tables}
+
+
+def pandas(snapshot: Snapshot, as_of: date, home: Path) -> dict[str, list[int]]:
+    """The other side; failing rows, a table and expectation."""
+    import gx_on_pandas
+
+    return gx_on_pandas.judge(snapshot.path, _settings(home).reference("regions.csv"), as_of, home)
+
+
+def run_side(side: str, snapshot: Snapshot, as_of: date, home: Path) -> None:
+    """Run one side in this process and print what it found, its time and its peak memory as JSON."""
+    begun = time.monotonic()
+    importlib.import_module({"product": "kampungkb.validation.gx_duckdb", "pandas": "gx_on_pandas"}[side])
+    ready, used = time.monotonic(), time.process_time()
+    counts = {"product": product, "pandas": pandas}[side](snapshot, as_of, home)
+    figures = {
+        "imports": ready - begun,
+        "seconds": time.monotonic() - ready,
+        "cpu_seconds": time.process_time() - used,
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "counts": {name: counts[name] for name in JUDGED},
+    }
+    print(json.dumps(figures))
+
+
+def measure(side: str, snapshot: Snapshot, as_of: date, home: Path) -> dict[str, Any]:
+    """One side in a process of its own."""
+    command = [sys.executable, __file__, "--side", side, "--home", str(home), "--as-of", as_of.isoformat()]
+    environment = os.environ | {"GX_ANALYTICS_ENABLED": "false"}
+    done = subprocess.run(
+        command, input=snapshot.model_dump_json(), env=environment, stdout=subprocess.PIPE, text=True, check=True
+    )
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def report(figures: dict[str, Any]) -> str:
+    """The figures as Markdown."""
+    sides = figures["sides"]
+    lines = ["# Validation, measured", "", figures["machine"], ""]
+    lines += [f"{figures['families']:,} families, {figures['members']:,} members, {figures['rules']} expectations; "]
+    lines[-1] += f"{figures['failures']:,} failures, the same on both sides for every expectation."
+    measures = {"seconds": "seconds", "cpu_seconds": "processor, s", "imports": "imports, s", "peak_mib": "peak MiB"}
+    lines += ["", f"| side | {' | '.join(measures.values())} |", "|---|---:|---:|---:|---:|"]
+    lines += [
+        f"| {name} | {' | '.join(f'{sides[side][measure]:,.1f}' for measure in measures)} |"
+        for side, name in SIDES.items()
+    ]
+    ratios = (f"{sides['pandas'][measure] / sides['product'][measure]:.1f}" for measure in measures)
+    lines += [f"| ratio | {' | '.join(ratios)} |"]
+    return "\n".join(lines) + "\n"
+
+
+def compare(families: int, members: int, work: Path) -> dict[str, Any]:
+    """Make the snapshot, run both sides on it and hold their counts against each other."""
+    from landed import land_sample, repeat
+
+    as_of = today()
+    sample = land_sample(_settings(work), as_of, max(200, families // 60))
+    snapshot = repeat(sample, families, members, work / "landed")
+    sides = {side: measure(side, snapshot, as_of, work) for side in SIDES}
+    ours, theirs = (sides[side].pop("counts") for side in SIDES)
+    if ours != theirs:
+        off = [
+            (t, n) for t in JUDGED for n, pair in enumerate(zip(ours[t], theirs[t], strict=True)) if len(set(pair)) > 1
+        ]
+        raise SystemExit(f"The sides disagree about {off[:10]} (suite, number of the expectation).")
+    return {
+        "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}",
+        "families": snapshot.read["KELUARGA"],
+        "members": snapshot.read["ANGGOTA"],
+        "rules": sum(map(len, ours.values())),
+        "failures": sum(map(sum, ours.values())),
+        "sides": sides,
+    }
+
+
+def main() -> int:
+    """Measure both sides and write `validation.md` and `validation.json` to the output folder."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--families", type=int, default=580_000)
+    parser.add_argument("--members", type=int, default=2_100_000)
+    parser.add_argument("--out", type=Path, default=PROJECT_ROOT / "var" / "bench")
+    parser.add_argument("--side", choices=SIDES, help="run one side on the snapshot named on standard input")
+    parser.add_argument("--home", type=Path)
+    parser.add_argument("--as-of", type=date.fromisoformat)
+    given = parser.parse_args()
+    if given.side:
+        run_side(given.side, Snapshot.model_validate_json(sys.stdin.read()), given.as_of, given.home)
+        return 0
+    given.out.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix="validation-", dir=given.out))
+    try:
+        figures = compare(given.families, given.members, work)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    text = report(figures)
+    (given.out / "validation.md").write_text(text, encoding="utf-8")
+    (given.out / "validation.json").write_text(json.dumps(figures, indent=2), encoding="utf-8")
+    print(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,18 @@
+-- Purpose: the index of the districts, to be published.
+-- Grain: one row per district with families. Key: district_code.
+select
+    :as_of as as_of,
+    measure.region_code as district_code,
+    coalesce(region.name, measure.region_code) as district,
+    measure.families,
+    measure.ketentraman,
+    measure.kemandirian,
+    measure.kebahagiaan,
+    measure.ibangga,
+    measure.category,
+    measure.rentan,
+    measure.berkembang,
+    measure.tangguh
+from open_region_index as measure
+left join dim_region as region on measure.region_code = region.code
+where length(measure.region_code) = 6

@@ -1,0 +1,44 @@
+-- Purpose: whom the survey reaches: surveyed families against the registry's family cards, and how old the answers are.
+-- Grain: one row per village with a surveyed family or a family card.
+-- Keys: village_code.
+-- cards_surveyed: cards whose number an accepted family of any village gives.
+with surveyed as (
+    select
+        village_code,
+        count(*) as families_surveyed,
+        median(date_diff('day', "TGL_PENDATAAN", cast($as_of as date))) as median_survey_age_days
+    from keluarga
+    group by village_code
+),
+
+surveyed_card as (
+    select distinct "NO_KK"
+    from keluarga
+),
+
+card as (
+    select distinct
+        village_code,
+        no_kk
+    from data_keluarga
+    where village_code is not null and no_kk is not null
+),
+
+counted_card as (
+    select
+        card.village_code,
+        count(*) as family_cards,
+        count(surveyed_card."NO_KK") as cards_surveyed
+    from card
+    left join surveyed_card on card.no_kk = surveyed_card."NO_KK"
+    group by card.village_code
+)
+
+select
+    coalesce(surveyed.village_code, counted_card.village_code) as village_code,
+    coalesce(surveyed.families_surveyed, 0) as families_surveyed,
+    coalesce(counted_card.family_cards, 0) as family_cards,
+    coalesce(counted_card.cards_surveyed, 0) as cards_surveyed,
+    surveyed.median_survey_age_days
+from surveyed
+full join counted_card on surveyed.village_code = counted_card.village_code

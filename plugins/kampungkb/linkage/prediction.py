@@ -1,0 +1,65 @@
+"""Prediction: the probability that two records are the same person, for every pair that shares a blocking key."""
+
+from duckdb import DuckDBPyConnection
+
+from kampungkb.linkage.blocks import add_blocks, count_terms
+from kampungkb.linkage.model import Definition, Model
+from kampungkb.linkage.splink_model import ID, linker, settings_of
+
+TABLE = "compared_record"
+PAIR = "candidate_pair"
+
+
+def prepare(connection: DuckDBPyConnection, model: Model, table: str) -> None:
+    """Make `compared_record`: the records of `table` with blocking keys, and the term frequencies of its names."""
+    add_blocks(connection, model.definition, table, TABLE)
+    count_terms(connection, model.definition, TABLE, _averages(model))
+
+
+def predict(connection: DuckDBPyConnection, model: Model, *, only_changed: bool = False) -> None:
+    """From `compared_record` make `candidate_pair`.
+
+    Columns: `left_id` < `right_id` (record_id), `match_weight` (log2 of the odds), `probability`, and for each
+    comparison `level_<name>` (-1: missing) and `weight_<name>` (bits, term frequency included). Pairs below
+    the floor are left out. `only_changed` takes pairs of which one record at least has `changed`.
+    """
+    made = linker(connection, TABLE, settings_of(model.definition, model.parameters, only_changed=only_changed))
+    predicted = made.inference.predict(
+        threshold_match_probability=model.definition.decision.floor, warning_mode="never"
+    )
+    connection.execute(f"create or replace table {PAIR} as {_select(model.definition, predicted.physical_name)}")
+    predicted.drop_table_from_database_and_remove_from_cache()
+    weigh(connection, model)
+
+
+def weigh(connection: DuckDBPyConnection, model: Model) -> None:
+    """Set `match_weight` and `probability` of `candidate_pair` to what the weights of its comparisons sum up to."""
+    weights = " + ".join(f"weight_{each.name}" for each in model.definition.comparisons)
+    connection.execute(f"update {PAIR} set match_weight = {model.prior_weight} + {weights}")
+    connection.execute(f"update {PAIR} set probability = 1 / (1 + pow(2, -match_weight))")
+
+
+def pair_columns(definition: Definition) -> list[str]:
+    """The columns of `candidate_pair` that the comparisons make."""
+    return [f"{kind}_{each.name}" for each in definition.comparisons for kind in ("level", "weight")]
+
+
+def _averages(model: Model) -> dict[str, float]:
+    return {
+        level.term_frequency: model.parameters.levels[each.name][level.id].u
+        for each in reversed(model.definition.comparisons)
+        for level in reversed(each.levels)
+        if level.term_frequency
+    }
+
+
+def _select(definition: Definition, predicted: str) -> str:
+    columns = []
+    for each in definition.comparisons:
+        adjusted = any(level.term_frequency for level in each.levels)
+        weight = f"mw_{each.name} + mw_tf_adj_{each.name}" if adjusted else f"mw_{each.name}"
+        columns += [f"cast(gamma_{each.name} as integer) as level_{each.name}", f"{weight} as weight_{each.name}"]
+    return (
+        f"select {ID}_l as left_id, {ID}_r as right_id, match_weight, match_probability as probability, "
+        f"{', '.join(columns)} from {predicted}"
+    )

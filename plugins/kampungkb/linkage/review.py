@@ -1,0 +1,151 @@
+"""What linkage leaves for people: doubtful pairs with their comparison explained, and duplicates within a source.
+
+Comes in: tonight's persons and candidate pairs on an open connection, and the stewards' decisions. Goes out, beside
+the crosswalk: `match_review.parquet`, `duplicate_record.parquet`, `decisions.parquet`. All hold personal values and
+stay in the lake and the vault.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+from duckdb import DuckDBPyConnection
+
+from kampungkb.engine.duckdb import sql_text
+from kampungkb.linkage.decisions import Decision
+from kampungkb.linkage.model import Definition, Model
+from kampungkb.reporting.messages import message
+
+MATCH_REVIEW = "match_review.parquet"
+DUPLICATES = "duplicate_record.parquet"
+DECISIONS = "decisions.parquet"
+
+_COLUMNS = ("left_source", "left_key", "right_source", "right_key", "decision")
+HOUSEHOLD = "household"
+"""The comparison that the decision adds: other members of the two families are linked already."""
+
+
+_LEVEL_LABEL = """
+create temp table level_label (
+    comparison varchar, level integer, title_id varchar, title_en varchar, id varchar, en varchar
+)
+"""
+_COMPARED = """
+create temp table compared as
+with explained as (
+    select candidate_pair.* from candidate_pair inner join match_review using (left_id, right_id)
+), level as ({levels})
+select
+    left_id,
+    right_id,
+    cast(to_json(list(
+        struct_pack(
+            comparison := comparison,
+            level := level,
+            weight := round(weight, 3),
+            title := struct_pack(id := label.title_id, en := label.title_en),
+            label := struct_pack(id := label.id, en := label.en)
+        )
+        order by position
+    )) as varchar) as comparison
+from level
+left join level_label as label using (comparison, level)
+where comparison <> 'household' or level > 0
+group by left_id, right_id
+"""
+
+
+_LISTED = """
+select match_review.* exclude (left_id, right_id), coalesce(comparison, '[]') as comparison
+from match_review left join compared using (left_id, right_id)
+order by left_source, left_key, right_source, right_key
+"""
+
+
+def create_decisions(connection: DuckDBPyConnection, decisions: Sequence[Decision]) -> None:
+    """From `person_record` make `decision_in_force`, and of records that stand in a source tonight `decided_pair`.
+
+    `steward_decision` (`left_id, right_id, verdict`) is what the decision stage must obey: `same` and `different`;
+    `unsure` leaves the pair to the model.
+    """
+    table = pa.table(
+        {
+            "decision_id": pa.array([decision.decision_id for decision in decisions], pa.int64()),
+            **{
+                name: pa.array(values, pa.string())
+                for name, values in zip(_COLUMNS, _transposed(decisions), strict=True)
+            },
+        }
+    )
+    connection.register("decision_rows", table)
+    connection.execute("create temp table decision_in_force as from decision_rows")
+    connection.unregister("decision_rows")
+    connection.execute(f"create temp table decided_pair as {sql_text('link_decided_pair')}")
+    connection.execute("create temp table steward_decision as from decided_pair where verdict in ('same', 'different')")
+
+
+def _transposed(decisions: Sequence[Decision]) -> list[list[str]]:
+    rows = [(*decision.pair.left, *decision.pair.right, decision.verdict) for decision in decisions]
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in _COLUMNS]
+
+
+def write_review(connection: DuckDBPyConnection, model: Model, folder: Path) -> int:
+    """From `candidate_pair`, `record_label` and the decisions write the pairs for review; return how many are doubtful.
+
+    `candidate_pair` is `left_id, right_id, match_weight, probability` and, for each comparison,
+    `level_<comparison>` and `weight_<comparison>` (log2 of the Bayes factor).
+    """
+    decision = model.definition.decision
+    _create_facts(connection)
+    parameters = {"review": decision.review, "accept": decision.accept, "model_version": model.version}
+    connection.execute(f"create temp table match_review as {sql_text('link_review')}", parameters)
+    _create_compared(connection, model.definition)
+    _write(connection, _LISTED, folder / MATCH_REVIEW)
+    _write(connection, "from decision_in_force order by decision_id", folder / DECISIONS)
+    found = connection.execute("select count(*) from match_review where doubt is not null").fetchone()
+    return int(found[0]) if found else 0
+
+
+def write_duplicates(connection: DuckDBPyConnection, as_of: date, folder: Path) -> int:
+    """From `person_link` write the records of persons whom one source holds twice; return their number."""
+    _create_facts(connection)
+    connection.execute(f"create temp table duplicate_record as {sql_text('link_duplicate')}", {"as_of": as_of})
+    _write(connection, "from duplicate_record", folder / DUPLICATES)
+    found = connection.execute("select count(*) from duplicate_record").fetchone()
+    return int(found[0]) if found else 0
+
+
+def _create_facts(connection: DuckDBPyConnection) -> None:
+    connection.execute(f"create or replace temp view record_fact as {sql_text('link_record_fact')}")
+
+
+def _create_compared(connection: DuckDBPyConnection, definition: Definition) -> None:
+    """Make `compared` (`left_id, right_id, comparison`): the comparison of the pairs for review, as JSON."""
+    connection.execute(_LEVEL_LABEL)
+    connection.executemany("insert into level_label values (?, ?, ?, ?, ?, ?)", _labels(definition))
+    columns = [str(name) for name, *_ in connection.execute("describe candidate_pair").fetchall()]
+    comparisons = [name.removeprefix("level_") for name in columns if name.startswith("level_")]
+    levels = " union all ".join(
+        f"select left_id, right_id, {position} as position, '{name}' as comparison, "
+        f'"level_{name}" as level, "weight_{name}" as weight from explained'
+        for position, name in enumerate(comparisons, start=1)
+    )
+    connection.execute(_COMPARED.format(levels=levels))
+
+
+def _labels(definition: Definition) -> list[tuple[str, int, str, str, str, str]]:
+    """Comparison, level number, what is compared and what the level means, in Indonesian and English each."""
+    title, linked = message("review_household"), message("review_household_linked")
+    labels = {(HOUSEHOLD, 1): (HOUSEHOLD, 1, title.id, title.en, linked.id, linked.en)}
+    for each in definition.comparisons:
+        for level in each.levels:
+            [number] = each.numbers((level.id,))
+            row = (each.name, number, each.label.id, each.label.en, level.label.id, level.label.en)
+            labels.setdefault((each.name, number), row)
+    return list(labels.values())
+
+
+def _write(connection: DuckDBPyConnection, query: str, path: Path) -> None:
+    quoted = str(path).replace("'", "''")
+    connection.execute(f"copy ({query}) to '{quoted}' (format parquet, compression zstd)")

@@ -1,0 +1,130 @@
+"""Reading the warehouse for the page: statements of `include/sql/ui`, one consistent read-only view a request."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
+from functools import cache
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from kampungkb.errors import WarehouseError
+from kampungkb.settings import INCLUDE
+from kampungkb.ui.access import Reader
+from kampungkb.warehouse.connect import reason
+
+Row: TypeAlias = dict[str, Any]
+STATEMENTS = INCLUDE / "sql" / "ui"
+SECONDS = 20
+# A village office is bounded by the region in every statement; the warehouse's row security is for its own logins.
+_ROLES = {"steward": "kkb_steward", "analyst": "kkb_analyst", "village": "kkb_analyst", "viewer": "kkb_viewer"}
+_ROLE = """
+select rolname
+from pg_roles
+where rolname = :role and case
+    when current_setting('server_version_num')::integer >= 160000 then pg_has_role(current_user, oid, 'SET')
+    else pg_has_role(current_user, oid, 'MEMBER')
+end
+"""
+_UNKNOWN_TABLE = ("42P01", "3F000")
+
+
+class Page(BaseModel):
+    """Which rows of a list are wanted: page from 1, rows a page, the column to sort by.
+
+    `sort` is put into the statement: it must come from a list of known columns.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int = Field(default=1, ge=1, le=1_000_000)
+    size: int = Field(default=25, ge=1, le=200)
+    sort: str
+    descending: bool = False
+
+
+def _purpose(reader: Reader) -> dict[str, str]:
+    """What the record of reads says: the page, and the Airflow user behind it."""
+    return {"purpose": f"page Kampung KB, user {reader.name}"}
+
+
+def _plain(value: Any) -> Any:
+    """PostgreSQL's numeric as a number of JSON, where it would become a text."""
+    return float(value) if isinstance(value, Decimal) else value
+
+
+@cache
+def statement(name: str) -> str:
+    """The text of `include/sql/ui/<name>.sql`, without its comments."""
+    lines = (STATEMENTS / f"{name}.sql").read_text(encoding="utf-8").splitlines()
+    return "\n".join(line for line in lines if not line.startswith("--"))
+
+
+class Reading:
+    """The warehouse as one reader sees it: `region` bounds every statement, viewers have statements on `open`."""
+
+    def __init__(self, connection: Connection, reader: Reader) -> None:
+        self.connection = connection
+        self.reader = reader
+
+    def _text(self, name: str) -> str:
+        return statement(f"open_{name}" if self.reader.role == "viewer" else name)
+
+    def _run(self, query: str, values: Mapping[str, Any]) -> list[Row]:
+        bound = text(query)
+        parameters = {"region": self.reader.region, **values}
+        known = set(bound.compile().params)
+        rows = self.connection.execute(bound, {key: value for key, value in parameters.items() if key in known})
+        return [{name: _plain(value) for name, value in row.items()} for row in rows.mappings()]
+
+    def rows(self, name: str, **values: Any) -> list[Row]:
+        """Every row of a statement."""
+        return self._run(self._text(name), values)
+
+    def page(self, name: str, page: Page, key: str, **values: Any) -> Row:
+        """`rows` of one page in the wanted order (`key`, a list of columns, breaks ties), and their `total`."""
+        order = f'"{page.sort}" {"desc" if page.descending else "asc"} nulls last, {key}'
+        inner = self._text(name)
+        limits = {"page_size": page.size, "page_start": (page.number - 1) * page.size}
+        rows = self._run(
+            f"select * from ({inner}) as listed order by {order} limit :page_size offset :page_start", values | limits
+        )
+        counted = self._run(f"select count(*) as total from ({inner}) as listed", values)
+        return {"rows": rows, "total": counted[0]["total"], "page": page.number, "size": page.size}
+
+    def first(self, name: str, count: int, order: str, **values: Any) -> list[Row]:
+        """The first rows of a statement by `order`, a list of columns."""
+        return self._run(
+            f"select * from ({self._text(name)}) as listed order by {order} limit :row_count",
+            {**values, "row_count": count},
+        )
+
+    def has(self, table: str) -> bool:
+        """Whether the warehouse holds a table; later versions add some."""
+        known = self._run("select to_regclass(:table) is not null as known", {"table": table})
+        return bool(known[0]["known"])
+
+
+@contextmanager
+def reading(engine: Engine, reader: Reader, *, personal: bool = False) -> Iterator[Reading]:
+    """One view of the warehouse, whatever is published meanwhile; raises :class:`WarehouseError` in one sentence.
+
+    Where the warehouse has its group roles (`kkb_…`) and we may take them, the reader's is taken. `personal` is for
+    reading the vault: such a read may be recorded by the warehouse, so the transaction is not read-only.
+    """
+    options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": not personal}
+    try:
+        with engine.connect().execution_options(**options) as connection, connection.begin():
+            connection.execute(text(f"set local statement_timeout = '{SECONDS}s'"))
+            connection.execute(text("select set_config('kampungkb.purpose', :purpose, true)"), _purpose(reader))
+            if role := connection.execute(text(_ROLE), {"role": _ROLES[reader.role]}).scalar():
+                connection.execute(text(f'set local role "{role}"'))
+            yield Reading(connection, reader)
+    except SQLAlchemyError as fault:
+        if getattr(getattr(fault, "orig", None), "sqlstate", None) in _UNKNOWN_TABLE:
+            raise WarehouseError(
+                "The warehouse is empty, or older than this page: nothing to show yet. Load once with `make run`."
+            ) from None
+        raise WarehouseError(f"The warehouse cannot be read: {reason(fault)}. Try again later.") from None

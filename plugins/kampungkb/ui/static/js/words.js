@@ -1,0 +1,112 @@
+// The catalogue of texts, the chosen language, and numbers and dates as that language writes them.
+
+const LOCALES = { id: "id-ID", en: "en-GB" };
+const STORED = "kampungkb.language";
+
+let texts = { messages: {}, names: {}, rules: {} };
+let chosen = LOCALES[localStorage.getItem(STORED)] ? localStorage.getItem(STORED) : "id";
+
+export function useWords(loaded) {
+  texts = loaded;
+}
+
+export function language() {
+  return chosen;
+}
+
+export function chooseLanguage(next) {
+  chosen = next;
+  localStorage.setItem(STORED, next);
+}
+
+function filled(text, values) {
+  return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+}
+
+/** A message by its key. */
+export function t(key, values = {}) {
+  const found = texts.messages[key];
+  return found ? filled(found[chosen], values) : key;
+}
+
+/** A message by its key, beginning with a capital. */
+export function T(key, values) {
+  const text = t(key, values);
+  if (text.startsWith("iBangga")) return text;
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** What the methodology calls a dimension, category, sector, function or indicator. */
+export function named(kind, id) {
+  return texts.names[kind]?.[id]?.[chosen] ?? id ?? "–";
+}
+
+/** The sentences of a rule, what to do, and the columns it speaks of. */
+export function rule(id) {
+  const found = texts.rules[id];
+  if (!found) return { sentences: [], fix: null, columns: [] };
+  return {
+    sentences: found.sentences.map((sentence) => sentence[chosen]),
+    fix: found.fix?.[chosen] ?? null,
+    columns: found.columns,
+  };
+}
+
+/** A sentence written `Indonesian / English`, in the chosen language; any other text stays as it is. */
+export function halved(text) {
+  const parts = text?.split(" / ") ?? [];
+  return parts.length === 2 ? parts[chosen === "id" ? 0 : 1] : text;
+}
+
+export function number(value, decimals = 0) {
+  if (value === null || value === undefined) return "–";
+  return new Intl.NumberFormat(LOCALES[chosen], {
+    minimumFractionDigits: decimals,
+    maximumFractionDigits: decimals,
+  }).format(value);
+}
+
+export function signed(value, decimals = 2) {
+  if (value === null || value === undefined) return "–";
+  return new Intl.NumberFormat(LOCALES[chosen], {
+    minimumFractionDigits: decimals,
+    maximumFractionDigits: decimals,
+    signDisplay: "exceptZero",
+  }).format(value);
+}
+
+/** A share from 0 to 1 as a percentage. */
+export function percent(share, decimals = 1) {
+  if (share === null || share === undefined) return "–";
+  return new Intl.NumberFormat(LOCALES[chosen], {
+    style: "percent",
+    minimumFractionDigits: decimals,
+    maximumFractionDigits: decimals,
+  }).format(share);
+}
+
+/** A probability, with more digits near certainty. */
+export function chance(probability) {
+  return percent(probability, probability !== null && probability >= 0.995 ? 3 : 1);
+}
+
+export function date(value, length = "medium") {
+  if (!value) return "–";
+  const [year, month, day] = value.slice(0, 10).split("-").map(Number);
+  return new Intl.DateTimeFormat(LOCALES[chosen], { dateStyle: length, timeZone: "UTC" }).format(
+    Date.UTC(year, month - 1, day),
+  );
+}
+
+export function instant(value) {
+  if (!value) return "–";
+  return new Intl.DateTimeFormat(LOCALES[chosen], {
+    dateStyle: "medium",
+    timeStyle: "short",
+    timeZone: "Asia/Jakarta",
+  }).format(new Date(value));
+}
+
+export function compare(left, right) {
+  return String(left).localeCompare(String(right), LOCALES[chosen]);
+}

@@ -1,0 +1,149 @@
+"""Where a column of the warehouse comes from, read out of the SQL that makes it (sqlglot), back to the sources."""
+
+from collections.abc import Mapping
+from functools import cached_property
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.lineage import lineage
+from sqlglot.optimizer.qualify import qualify
+from sqlglot.optimizer.scope import Scope, build_scope
+
+from kampungkb.scoring.methodology import (
+    CountIndicator,
+    HeadAnswerIndicator,
+    Indicator,
+    InForceEvidence,
+    MembersIndicator,
+    Methodology,
+    NoneOfIndicator,
+    RecordEvidence,
+    evidence_of,
+)
+
+Column = tuple[str, str]
+DIALECT = "postgres"
+
+
+class Lineage:
+    """Columns by the columns they are made of. `tables` gives each table its columns, `statements` its SQL if any."""
+
+    def __init__(self, tables: Mapping[str, Mapping[str, str]], statements: Mapping[str, str]) -> None:
+        self._tables: dict[str, object] = {name: dict(columns) for name, columns in tables.items()}
+        self._columns = {name: tuple(columns) for name, columns in tables.items()}
+        self._statements = statements
+
+    def leaves(self, column: Column) -> set[Column]:
+        """The columns at the beginning of the chain: those of tables that no SQL makes."""
+        found: set[Column] = set()
+        seen = {column}
+        waiting = [column]
+        while waiting:
+            here = waiting.pop()
+            if here[0] not in self._statements:
+                found.add(here)
+                continue
+            before = self.direct.get(here, set()) - seen
+            seen |= before
+            waiting += before
+        return found
+
+    @cached_property
+    def direct(self) -> dict[Column, set[Column]]:
+        """One step back: the columns that the statement of a table reads for each of its columns."""
+        return {
+            (table, column): sources
+            for table, statement in self._statements.items()
+            for column, sources in self._of_statement(table, statement).items()
+        }
+
+    def _of_statement(self, table: str, statement: str) -> dict[str, set[Column]]:
+        parsed = sqlglot.parse_one(statement, dialect=DIALECT)
+        for read in parsed.find_all(exp.Table):
+            read.set("db", None)
+        qualified = qualify(parsed, schema=self._tables, dialect=DIALECT, validate_qualify_columns=False)
+        scope = build_scope(qualified)
+        return {column: self._read_by(column, qualified, scope) for column in self._columns[table]}
+
+    def _read_by(self, column: str, statement: exp.Expr, scope: Scope | None) -> set[Column]:
+        node = lineage(column, statement, scope=scope, dialect=DIALECT, schema=self._tables)
+        leaves = (leaf for leaf in node.walk() if isinstance(leaf.source, exp.Table))
+        return {(leaf.source.name, leaf.name.split(".")[-1].strip('"')) for leaf in leaves}
+
+
+def origins(methodology: Methodology) -> dict[Column, str]:
+    """The source columns behind the tables that the earlier steps fill; questions come from the methodology."""
+    indicators = methodology.indicators
+    everything = _asked(indicators)
+    counted = _asked([indicator for indicator in indicators if indicator.in_index])
+    members = _asked([indicator for indicator in indicators if isinstance(indicator, MembersIndicator)])
+    groups = "ANGGOTA " + ", ".join(
+        dict.fromkeys(["K.04", *(column for group in methodology.life_cycle for column in group.members.where)])
+    )
+    insured = _asked([indicator for indicator in indicators if indicator.id == methodology.insured_by])
+    taking = "KELUARGA " + ", ".join(programme.question for programme in methodology.programmes)
+    unmet = {indicator for programme in methodology.programmes for indicator in programme.eligible.not_achieved_any}
+    eligible = _asked([indicator for indicator in indicators if indicator.id in unmet])
+    of_dimension = {
+        ("family_score", dimension.id): _asked([i for i in indicators if i.in_index and i.dimension == dimension.id])
+        for dimension in methodology.dimensions
+    }
+    return {
+        **of_dimension,
+        **dict.fromkeys((("family_score", name) for name in ("ibangga", "category")), counted),
+        **dict.fromkeys((("family_score", name) for name in ("states", "provenances")), everything),
+        ("family_score", "evidence"): _evidence(indicators),
+        ("family_score", "family_key"): "KELUARGA KODE_KELUARGA (keyed pseudonym)",
+        ("family_score", "village_code"): "KELUARGA KODE_DESA",
+        ("family_score", "members"): "ANGGOTA (accepted rows)",
+        ("need_count", "families"): everything,
+        ("need_count", "persons"): f"{members}; for the other indicators ANGGOTA (accepted rows)",
+        ("life_cycle_count", "persons"): groups,
+        ("life_cycle_count", "families"): groups,
+        ("life_cycle_count", "insured"): f"{groups}; {insured}",
+        ("life_cycle_count", "insurance_known"): f"{groups}; {insured}",
+        ("life_cycle_count", "rentan_families"): f"{groups}; {counted}",
+        ("programme_count", "eligible"): f"{groups}; {eligible}",
+        ("programme_count", "participating"): f"{taking}; {groups}; {eligible}",
+        ("programme_count", "unanswered"): f"{taking}; {groups}; {eligible}",
+        ("survey_count", "families_surveyed"): "KELUARGA (accepted rows)",
+        ("survey_count", "family_cards"): "data_keluarga no_kk, no_prop, no_kab, no_kec, no_kel",
+        ("survey_count", "cards_surveyed"): "data_keluarga no_kk; KELUARGA NO_KK",
+        ("survey_count", "median_survey_age_days"): "KELUARGA TGL_PENDATAAN",
+    }
+
+
+def _asked(indicators: list[Indicator] | tuple[Indicator, ...]) -> str:
+    """The questions of indicators and the columns of linked records that answer instead, by table."""
+    by_table: dict[str, dict[str, None]] = {"KELUARGA": {}, "ANGGOTA": {}}
+    for indicator in indicators:
+        if isinstance(indicator, CountIndicator):
+            questions = tuple(indicator.items)
+        else:
+            questions = indicator.questions if isinstance(indicator, NoneOfIndicator) else (indicator.question,)
+        table = "ANGGOTA" if isinstance(indicator, MembersIndicator | HeadAnswerIndicator) else "KELUARGA"
+        by_table[table] |= dict.fromkeys(questions)
+        by_table["ANGGOTA"] |= dict.fromkeys(_selecting(indicator))
+    asked = [f"{table} {', '.join(sorted(columns))}" for table, columns in by_table.items() if columns]
+    return "; ".join([*asked, *filter(None, [_evidence(indicators)])])
+
+
+def _selecting(indicator: Indicator) -> tuple[str, ...]:
+    """The questions that decide which member is asked."""
+    if isinstance(indicator, MembersIndicator):
+        return (*indicator.members.where, *(("K.04",) if indicator.members.age else ()))
+    return ("K.10",) if isinstance(indicator, HeadAnswerIndicator) else ()
+
+
+def _evidence(indicators: list[Indicator] | tuple[Indicator, ...]) -> str:
+    by_table: dict[str, dict[str, None]] = {}
+    for indicator in indicators:
+        evidence = evidence_of(indicator)
+        if isinstance(evidence, InForceEvidence):
+            columns = [evidence.status, evidence.begins, evidence.ends]
+        elif isinstance(evidence, RecordEvidence):
+            columns = [*evidence.only_if, *(column for case in evidence.cases for column in case.when)]
+        else:
+            continue
+        by_table.setdefault(evidence.table, {}).update(dict.fromkeys(columns))
+    return "; ".join(f"{table} {', '.join(columns)}" for table, columns in by_table.items())

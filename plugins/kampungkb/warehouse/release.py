@@ -1,0 +1,36 @@
+"""What `open` shows: counts in steps of five families, and means that move once five families have changed.
+
+The method and its proof are `docs/decisions/0034-counts-in-steps-of-five.md`; the statements are the `open_*.sql` files
+of `include/sql/marts`. A further aggregate is a part of `open_cell.sql` and a file that shows it.
+"""
+
+from datetime import date
+
+from sqlalchemy import Connection
+
+from kampungkb.warehouse.differences import apply
+from kampungkb.warehouse.models import Base
+from kampungkb.warehouse.staging import OPEN_PREFIX, Staging
+
+HELPERS = ("open_cell", "open_count")
+MEANS = "core.open_release"
+SHOWN = ("open.village_index", "open.district_index", "open.regency_index", "open.indicator_coverage")
+
+
+def release(connection: Connection, staged: Staging, as_of: date) -> dict[str, int]:
+    """Bring `open` up to the staged marts of the latest load; returns the rows changed by table.
+
+    To be called within the transaction of the publication: the means hang on those published before.
+    """
+    for helper in HELPERS:
+        staged.compute_within(connection, helper, as_of)
+    changed = {MEANS: _publish(connection, staged, MEANS, "open_release", as_of)}
+    staged.compute_within(connection, "open_region_index", as_of)
+    for name in SHOWN:
+        changed[name] = _publish(connection, staged, name, OPEN_PREFIX + name.partition(".")[2], as_of)
+    return changed
+
+
+def _publish(connection: Connection, staged: Staging, name: str, staged_name: str, as_of: date) -> int:
+    staged.compute_within(connection, staged_name, as_of)
+    return apply(connection, Base.metadata.tables[name], staged.tables[staged_name])

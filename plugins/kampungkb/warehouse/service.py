@@ -1,0 +1,51 @@
+"""Action lists by name: which family of a village needs which service, for those allowed; every read is recorded."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TextIO
+
+import pyarrow as pa
+from psycopg import sql
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from kampungkb.engine.accepted import attach
+from kampungkb.engine.duckdb import connect, sql_text
+from kampungkb.errors import WarehouseError
+from kampungkb.refs import Linked, Validated
+from kampungkb.run import Run
+from kampungkb.warehouse.connect import reason
+from kampungkb.warehouse.query import to_csv
+
+ACTION_LIST = "service.action_list"
+
+
+@contextmanager
+def family_contacts(run: Run, validated: Sequence[Validated], linked: Linked) -> Iterator[pa.RecordBatchReader]:
+    """The rows of `service.family_contact` (names and addresses of accepted families), as Arrow batches."""
+    with connect(run) as connection:
+        attach(connection, validated, "keluarga", "anggota")
+        connection.read_parquet(str(linked.path / "family_link.parquet")).create_view("family_link")
+        yield connection.sql(sql_text("family_contact")).to_arrow_reader(65_536)
+
+
+def export_actions(engine: Engine, out: TextIO, village: str, sector: str | None, purpose: str) -> None:
+    """Write the action list of a village (a code, or the beginning of one) as CSV, after recording who reads and why.
+
+    `sector` is one of `core.dim_indicator`; None means all. Raises :class:`WarehouseError` where the warehouse cannot
+    be read, or is older than the record of reads.
+    """
+    try:
+        with engine.begin() as connection:
+            connection.execute(text("select set_config('kampungkb.purpose', :purpose, true)"), {"purpose": purpose})
+            connection.execute(text("select ops.note_access(:subject)"), {"subject": ACTION_LIST})
+    except SQLAlchemyError as fault:
+        raise WarehouseError(
+            f"The read of the action list cannot be recorded, so nothing was read: {reason(fault)}. "
+            "Load once with this version, with a user that may write."
+        ) from None
+    query = sql.SQL(
+        "select * from service.action_list where starts_with(village_code, {village})"
+        " and sector = coalesce({sector}, sector) order by village_code, rt, rw, family_code, need"
+    ).format(village=sql.Literal(village), sector=sql.Literal(sector))
+    to_csv(engine, query.as_string(None), out)

@@ -1,0 +1,36 @@
+"""The benchmark of the rules is itself a test of them: two engines that must count the same failing rows."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kampungkb.settings import PROJECT_ROOT
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+
+def test_both_sides_count_the_same_and_are_measured(tmp_path: Path) -> None:
+    command = [sys.executable, str(PROJECT_ROOT / "benchmarks" / "validation.py"), "--families", "700"]
+    done = subprocess.run(
+        [*command, "--members", "2500", "--out", str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT / "plugins")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    figures = json.loads((tmp_path / "validation.json").read_text(encoding="utf-8"))
+    assert figures["families"] == pytest.approx(700, rel=0.05)
+    assert figures["members"] == pytest.approx(2500, rel=0.05)
+    assert figures["failures"] > 500
+    assert {side: all(value > 0 for value in figures["sides"][side].values()) for side in ("product", "pandas")} == {
+        "product": True,
+        "pandas": True,
+    }
+    assert "| ratio |" in (tmp_path / "validation.md").read_text(encoding="utf-8")
+    assert not list(tmp_path.glob("validation-*/")), "the snapshot is left behind"

@@ -1,0 +1,541 @@
+"""The page of Airflow's UI, route by route, over a warehouse that the pipeline filled."""
+
+import io
+import json
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import openpyxl
+import pytest
+import sqlalchemy
+from fastapi.testclient import TestClient
+
+from kampungkb.connections import Connection
+from kampungkb.errors import WarehouseError
+from kampungkb.ui import queries, review
+from kampungkb.ui.access import Reader
+from kampungkb.ui.reading import reading
+from kampungkb.warehouse import embedded
+from kampungkb.warehouse.connect import engine_of
+from tests.integration.page_world import HOSTILE, Page, World, fill, only, same
+
+pytestmark = pytest.mark.integration
+
+LATEST = "as_of = (select max(as_of) from ops.load_run)"
+ACCESS = """
+users:
+  dabo: {role: village, region: "%s"}
+  singkep: {role: analyst, region: "%s"}
+  reader: {role: viewer}
+airflow_roles:
+  admin: {role: steward}
+"""
+LISTS = {
+    "/api/villages": queries.VILLAGE_COLUMNS,
+    "/api/quality/villages": queries.QUALITY_COLUMNS,
+    "/api/quality/rules": queries.RULE_COLUMNS,
+    "/api/quarantine": queries.QUARANTINE_COLUMNS,
+    "/api/loads": queries.LOAD_COLUMNS,
+    "/api/review": review.COLUMNS,
+}
+
+
+@pytest.fixture(scope="module")
+def world(embedded_server: embedded.ServerInfo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("page")
+    os.environ.setdefault("AIRFLOW_HOME", str(folder / "airflow"))
+    name = f"page_{uuid.uuid4().hex[:12]}"
+    embedded.ensure_database(embedded_server, name)
+    (folder / "home").mkdir(mode=0o700)
+    filled = fill(folder / "home", embedded_server.connection(name))
+    yield filled
+    filled.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def village(world: World) -> str:
+    """A village with findings in quarantine."""
+    return str(
+        world.value(
+            "select village_code from ops.quarantine where village_code <> 'unknown' "
+            "group by village_code order by count(*) desc, village_code limit 1"
+        )
+    )
+
+
+@pytest.fixture
+def page(world: World, village: str, monkeypatch: pytest.MonkeyPatch) -> Page:
+    """The application as Airflow mounts it, with an access file of its own."""
+    monkeypatch.setenv("KAMPUNGKB_HOME", str(world.home))
+    (world.home / "access.yaml").write_text(ACCESS % (village, village[:6]), encoding="utf-8")
+    from kampungkb.ui.app import create_app
+    from kampungkb.ui.session import warehouse_engine
+
+    app = create_app()
+    app.dependency_overrides[warehouse_engine] = lambda: world.engine
+    return Page(app, world)
+
+
+def paths(page: Page) -> list[str]:
+    named = {route.path for route in page.app.routes if "GET" in getattr(route, "methods", ())}
+    values = {"{name:path}": "index.html", "{code}": "2104011001", "{key}": "abcd1234"}
+    return sorted(re.sub(r"\{[^}]+\}", lambda part: values[part[0]], path) for path in named)
+
+
+def test_nothing_answers_a_visitor_without_a_session(page: Page) -> None:
+    client = TestClient(page.app)
+    found = {path: client.get(path).status_code for path in paths(page)}
+    assert len(found) >= 16
+    assert set(found.values()) == {401}
+    own = {"Sec-Fetch-Site": "same-origin"}
+    for path in ("/api/review/abcd1234/decision", "/api/review/abcd1234/undo"):
+        assert client.post(path, json={"decision": "same", "reason": "x"}, headers=own).status_code == 401
+
+
+def test_a_user_whom_the_access_file_does_not_know_sees_nothing(page: Page) -> None:
+    assert {page.status(path, "stranger", "viewer") for path in paths(page)} == {403}
+
+
+def test_a_broken_access_file_opens_nothing_and_says_what_is_wrong(page: Page) -> None:
+    (page.world.home / "access.yaml").write_text("users: {dabo: {role: village}}", encoding="utf-8")
+    with page.asked_by("admin") as client:
+        answer = client.get("/api/me")
+    assert answer.status_code == 503
+    assert "the role village needs a region" in answer.json()["detail"]
+
+
+def test_without_an_access_file_admins_are_stewards_and_viewers_analysts(page: Page) -> None:
+    (page.world.home / "access.yaml").unlink()
+    assert page.get("/api/me", "a", "admin")["role"] == "steward"
+    assert page.get("/api/me", "b", "viewer")["role"] == "analyst"
+    assert page.status("/api/me", "c", "op") == 403
+
+
+def test_a_role_opens_its_views_only(page: Page) -> None:
+    closed = ("/api/quality", "/api/quality/villages", "/api/quality/rules", "/api/quarantine", "/api/quarantine.xlsx")
+    for path in (*closed, "/api/quarantine/facets", "/api/sources", "/api/loads"):
+        assert page.status(path, "reader") == 403, path
+        assert page.status(path, "dabo") == 200, path
+
+
+def publish_open(world: World) -> None:
+    """The publishable tables, made from the marts where the warehouse does not have them."""
+    with world.engine.begin() as connection:
+        for name in ("regency_index", "district_index", "village_index"):
+            latest = f"select * from mart.{name} where {LATEST} and basis = 'integrated'"
+            connection.execute(sqlalchemy.text(f"create table if not exists open.{name} as {latest}"))
+
+
+def test_a_viewer_reads_the_publishable_figures_and_no_others(page: Page, village: str) -> None:
+    publish_open(page.world)
+    measures = only("ibangga", "ketentraman", "families", "rentan", "berkembang", "tangguh")
+    overview = page.get("/api/overview", "reader")
+    regencies = page.world.rows("select * from open.regency_index")
+    same(list(map(measures, overview["areas"])), list(map(measures, regencies)))
+    assert (overview["kampung_kb"], overview["freshness"], overview["load"]) == ([], [], None)
+    shown = page.all_rows("/api/villages", "reader", basis="survey")
+    same(list(map(measures, shown)), list(map(measures, page.world.rows("select * from open.village_index"))))
+    assert len(page.get("/api/districts", "reader")) == page.world.value("select count(*) from open.district_index")
+    own = page.get(f"/api/villages/{village}", "reader")
+    assert ([row["basis"] for row in own["trend"]], own["indicators"]) == (["integrated"], [])
+
+
+def test_a_reader_takes_the_warehouses_role_where_there_is_one(page: Page) -> None:
+    """A viewer who somehow asked for more than the page offers is refused by the warehouse itself."""
+    publish_open(page.world)
+    with page.world.engine.begin() as connection:
+        if connection.execute(sqlalchemy.text("select to_regrole('kkb_viewer')")).scalar() is None:
+            connection.execute(sqlalchemy.text("create role kkb_viewer"))
+        connection.execute(sqlalchemy.text("grant usage on schema open to kkb_viewer"))
+        connection.execute(sqlalchemy.text("grant select on all tables in schema open to kkb_viewer"))
+    assert page.get("/api/villages", "reader")["total"] > 0
+    with (
+        pytest.raises(WarehouseError, match="permission denied"),
+        reading(page.world.engine, Reader(name="reader", role="viewer")) as view,
+    ):
+        assert view.connection.execute(sqlalchemy.text("select current_user")).scalar() == "kkb_viewer"
+        view.connection.execute(sqlalchemy.text("select * from mart.village_index"))
+
+
+# Match review.
+
+
+@pytest.fixture
+def pair(page: Page) -> str:
+    """The key of an open pair, made for the test where the loads left none."""
+    find = "select review_key from vault.match_review where state = 'open' order by review_key limit 1"
+    if not page.world.rows(find):
+        with page.world.engine.begin() as connection:
+            connection.execute(
+                sqlalchemy.text(PAIR),
+                {"village": page.world.value("select min(code) from core.dim_region where length(code) = 10")},
+            )
+    return str(page.world.value(find))
+
+
+PAIR = """
+insert into vault.match_pair (
+    review_key, left_source, left_key, left_name, left_village_code, right_source, right_key, right_name,
+    right_village_code, probability, match_weight, comparison, linked, doubt, first_seen, last_seen
+)
+values (
+    'abcd1234', 'civil_registry', '1', '=<script>alert(1)</script>', :village, 'family_survey', '2', 'Siti', :village,
+    0.6, 0.58, '[{"comparison": "name", "level": 1, "weight": 0.58}]', false, 'between_thresholds',
+    '2026-11-24', '2026-11-24'
+)
+"""
+
+
+def test_only_stewards_see_pairs_and_only_those_of_their_region(page: Page, pair: str, village: str) -> None:
+    for path in ("/api/review", f"/api/review/{pair}"):
+        assert page.status(path) == 200
+        assert {page.status(path, name) for name in ("dabo", "singkep", "reader")} == {403}
+    (page.world.home / "access.yaml").write_text('users: {far: {role: steward, region: "99"}}', encoding="utf-8")
+    assert page.get("/api/review", "far", state="")["total"] == 0
+    assert page.status(f"/api/review/{pair}", "far") == 404
+
+
+def test_a_pair_is_shown_as_it_stands_in_the_vault(page: Page, pair: str) -> None:
+    found = page.get(f"/api/review/{pair}")
+    stored = page.world.rows("select * from vault.match_review where review_key = :key", key=pair)[0]
+    for name in ("left_name", "right_name", "left_key", "right_nik", "probability", "match_weight", "comparison"):
+        assert found[name] == stored[name], name
+    opened = page.world.value("select count(*) from vault.match_review where state = 'open' and review_key is not null")
+    assert page.get("/api/review")["total"] == opened
+
+
+def decision(page: Page, path: str, body: object, name: str = "admin", **headers: str) -> httpx.Response:
+    own = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/json", **headers}
+    with page.asked_by(name) as client:
+        return client.post(path, content=json.dumps(body), headers={k: v for k, v in own.items() if v})
+
+
+def test_a_decision_is_made_in_the_stewards_name_and_can_be_undone(page: Page, pair: str) -> None:
+    asked = {"decision": "different", "reason": "dua orang, <b>lihat</b> KK"}
+    assert decision(page, f"/api/review/{pair}/decision", asked).status_code == 200
+    stored = page.world.rows(
+        "select state, decision, decided_by, reason from vault.match_review where review_key = :key", key=pair
+    )
+    assert stored == [{"state": "decided", "decision": "different", "decided_by": "admin", "reason": asked["reason"]}]
+    assert decision(page, f"/api/review/{pair}/undo", {"reason": "salah tekan"}).status_code == 200
+    assert page.world.value("select state from vault.match_review where review_key = :key", key=pair) == "open"
+    again = decision(page, f"/api/review/{pair}/undo", {"reason": "lagi"})
+    assert (again.status_code, "nothing to undo" in again.json()["detail"]) == (409, True)
+
+
+def test_a_decision_from_elsewhere_or_by_others_is_refused(page: Page, pair: str) -> None:
+    path, body = f"/api/review/{pair}/decision", {"decision": "same", "reason": "x"}
+    assert decision(page, path, body, "dabo").status_code == 403
+    for headers in (
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "", "Origin": "https://elsewhere.example"},
+        {"Sec-Fetch-Site": ""},
+        {"Content-Type": "text/plain"},
+    ):
+        assert decision(page, path, body, **headers).status_code == 403, headers
+    for wrong in ({"decision": "same"}, {"decision": "same", "reason": ""}, {"decision": "undone", "reason": "x"}):
+        assert decision(page, path, wrong).status_code == 422
+    assert decision(page, "/api/review/ffffffff/decision", body).status_code == 404
+    assert page.world.value("select count(*) from vault.match_decision where decision = 'same'") == 0
+
+
+# Every figure equals a query on the marts.
+
+
+def test_the_overview_shows_the_regency_on_both_bases_load_by_load(page: Page) -> None:
+    found = page.get("/api/overview")
+    columns = "basis, families, ketentraman, kemandirian, kebahagiaan, ibangga, category, rentan, berkembang, tangguh"
+    same(
+        found["areas"],
+        page.world.rows(
+            f"select as_of, regency_code as code, regency as name, {columns}, stale_sources from mart.regency_index"
+        ),
+    )
+    assert len({row["as_of"] for row in found["areas"]}) == 2
+    same(found["freshness"], page.world.rows(f"select * from mart.source_freshness where {LATEST}"))
+    assert found["load"]["run_id"] == "second"
+
+
+def test_kampung_kb_and_the_other_villages_stand_beside_each_other(page: Page) -> None:
+    found = page.get("/api/overview")["kampung_kb"]
+    expected = page.world.rows(
+        f"""
+        select village.kampung_kb, family.basis, count(distinct village.village_code) as villages,
+            count(*) as families, avg(family.ibangga) as ibangga,
+            count(*) filter (where family.category = 'rentan') as rentan,
+            count(*) filter (where family.category = 'berkembang') as berkembang,
+            count(*) filter (where family.category = 'tangguh') as tangguh
+        from mart.family_index as family
+        join mart.village_index as village using (village_code, basis)
+        where village.{LATEST}
+        group by 1, 2
+        """
+    )
+    keys = only("kampung_kb", "basis", "families", "rentan", "berkembang", "tangguh")
+    same([keys(row) for row in found if row["families"]], [keys(row) for row in expected])
+    mean = {(row["kampung_kb"], row["basis"]): row["ibangga"] for row in expected}
+    for row in found:
+        assert row["ibangga"] == (pytest.approx(mean[row["kampung_kb"], row["basis"]]) if row["families"] else None)
+
+
+@pytest.mark.parametrize("basis", ["survey", "integrated"])
+def test_the_villages_are_those_of_the_mart(page: Page, basis: str) -> None:
+    found = page.all_rows("/api/villages", basis=basis)
+    changes = {row["village_code"]: row.pop("change") for row in found}
+    same(
+        found,
+        page.world.rows(
+            "select village_code, village, district, kampung_kb, families, ketentraman, kemandirian, kebahagiaan, "
+            f"ibangga, category, rentan, berkembang, tangguh from mart.village_index where {LATEST} and basis = :basis",
+            basis=basis,
+        ),
+    )
+    expected = page.world.rows(
+        "select village_code, ibangga - lag(ibangga) over (partition by village_code order by as_of) as change, as_of "
+        "from mart.village_index where basis = :basis order by as_of",
+        basis=basis,
+    )
+    assert changes == {row["village_code"]: row["change"] for row in expected}
+    assert any(changes.values())
+
+
+def test_villages_can_be_filtered_and_found(page: Page, village: str) -> None:
+    marked = page.all_rows("/api/villages", kampung_kb="yes")
+    assert marked and all(row["kampung_kb"] for row in marked)
+    assert len(marked) + len(page.all_rows("/api/villages", kampung_kb="no")) == page.get("/api/villages")["total"]
+    district = page.all_rows("/api/villages", district=village[:6])
+    assert district and all(row["village_code"].startswith(village[:6]) for row in district)
+    name = next(row["village"] for row in district if row["village_code"] == village)
+    assert village in {row["village_code"] for row in page.all_rows("/api/villages", search=name.upper())}
+    assert [row["village_code"] for row in page.all_rows("/api/villages", search=village)] == [village]
+
+
+def test_the_districts_are_those_of_the_mart(page: Page) -> None:
+    expected = page.world.rows(
+        "select district_code, district, families, ketentraman, kemandirian, kebahagiaan, ibangga, category, rentan, "
+        f"berkembang, tangguh from mart.district_index where {LATEST} and basis = 'survey'"
+    )
+    same(page.get("/api/districts", basis="survey"), expected)
+
+
+def test_a_village_is_shown_with_its_trend_and_every_indicator(page: Page, village: str) -> None:
+    found = page.get(f"/api/villages/{village}")
+    same(found["trend"], page.world.rows("select * from mart.village_index where village_code = :code", code=village))
+    keys = only("indicator", "basis", "applicable", "achieved", "share")
+    coverage = page.world.rows("select * from mart.indicator_coverage where village_code = :code", code=village)
+    same([keys(row) for row in found["indicators"]], [keys(row) for row in coverage])
+    whole = page.world.rows(
+        "select indicator, basis, sum(achieved)::float8 / nullif(sum(applicable), 0) as region_share "
+        "from mart.indicator_coverage group by 1, 2"
+    )
+    same([only("indicator", "basis", "region_share")(row) for row in found["indicators"]], whole)
+    assert all(row["unmet"] == row["applicable"] - row["achieved"] for row in found["indicators"])
+    assert page.status("/api/villages/9999999999") == 404
+
+
+def test_quality_by_village_is_the_mart_and_one_village_alone_gives_its_own_score(page: Page, village: str) -> None:
+    for source in ("family_survey", "civil_registry"):
+        found = page.all_rows("/api/quality/villages", source=source)
+        scores = [
+            {"village_code": row["village_code"], "dimension": dimension, "score": row[dimension]}
+            for row in found
+            for dimension in ("overall", *queries.QUALITY_COLUMNS[4:10])
+            if row[dimension] is not None
+        ]
+        expected = f"select village_code, dimension, score from mart.data_quality where {LATEST} and source = :source"
+        same(scores, page.world.rows(expected, source=source))
+    own = page.get("/api/quality", "dabo")["scores"]
+    expected = (
+        "select as_of, source, dimension, score, checked, failed from mart.data_quality where village_code = :code"
+    )
+    same(own, page.world.rows(expected, code=village))
+
+
+def test_rules_and_what_changed_are_those_of_the_warehouse(page: Page) -> None:
+    found = page.all_rows("/api/quality/rules")
+    same(
+        [only("source", "rule", "checked", "failed")(row) for row in found],
+        page.world.rows(
+            "select source, rule, sum(checked)::bigint as checked, sum(failed)::bigint as failed "
+            "from ops.check_result where run_id = 'second' group by 1, 2"
+        ),
+    )
+    changed = "sum(new_problems)::bigint as new_problems, sum(still_open)::bigint as still_open"
+    expected = page.world.rows(
+        f"select source, {changed}, sum(resolved)::bigint as resolved, max(compared_with) as compared_with, "
+        f"max(open_days) as oldest_days from mart.data_quality_change where {LATEST} group by source"
+    )
+    same(page.get("/api/quality")["changes"], expected)
+    totals = {key: sum(row[key] for row in expected) for key in ("new_problems", "still_open", "resolved")}
+    assert totals == {key: sum(row[key] for row in found) for key in totals}
+    assert all(totals.values())
+
+
+def test_the_quarantine_is_whole_and_its_filters_count_right(page: Page, village: str) -> None:
+    found = page.all_rows("/api/quarantine")
+    columns = "source, source_table, row_key, village_code, rule, action, column_name, reason, file, sheet, row_number"
+    keys = only(*columns.split(", "))
+    same([keys(row) for row in found], page.world.rows(f"select {columns} from ops.quarantine"))
+    assert {row["first_seen"] for row in found} == {
+        row["first_seen"].isoformat()
+        for row in page.world.rows("select first_seen from core.quarantine_history where resolved_on is null")
+    }
+    facets = page.get("/api/quarantine/facets")
+    for kind, choices in facets.items():
+        assert sum(choice["findings"] for choice in choices) == len(found)
+        first = choices[0]
+        assert page.get("/api/quarantine", **{kind: first["value"]})["total"] == first["findings"]
+    assert page.get("/api/quarantine", village=village)["total"] == page.world.value(
+        "select count(*) from ops.quarantine where village_code = :code", code=village
+    )
+
+
+def test_each_source_shows_what_it_delivered(page: Page) -> None:
+    counts = page.world.value("select counts from ops.load_run where run_id = 'second'")
+    found = {row["source"]: row for row in page.get("/api/sources")["sources"]}
+    assert found.keys() == counts.keys()
+    for source, row in found.items():
+        assert only("read", "accepted", "rejected", "nulled")(row) == counts[source]["total"]
+        assert (row["snapshot_date"], row["linked"]) == (counts[source]["snapshot"], counts[source]["linked"])
+    assert [row["run_id"] for row in page.all_rows("/api/loads")] == ["second", "first"]
+
+
+# Lists.
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_list_can_be_sorted_by_each_of_its_columns_in_both_directions(page: Page, path: str) -> None:
+    for column in LISTS[path]:
+        for descending in (False, True):
+            rows = page.get(path, sort=column, descending=descending, size=200)["rows"]
+            values = [row[column] for row in rows]
+            present = [value for value in values if value is not None]
+            assert values[: len(present)] == present, "missing values stand last"
+            if present and not isinstance(present[0], str):
+                assert present == sorted(present, reverse=descending), (path, column)
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_only_known_columns_sort_and_pages_have_bounds(page: Page, path: str) -> None:
+    for wrong in ({"sort": 'ibangga"; drop table x'}, {"page": 0}, {"size": 201}, {"sort": "row_key"}):
+        assert page.status(path, **wrong) == 422
+
+
+@pytest.mark.parametrize("text", ["' or '1' = '1", "%", "_", "\\", "'; drop table mart.village_index; --"])
+def test_a_search_is_text_and_nothing_else(page: Page, text: str) -> None:
+    expected = "select count(*) from ops.quarantine q left join core.dim_region r on q.village_code = r.code where "
+    joined = "concat_ws(' ', r.name, q.file, q.column_name, q.reason)"
+    found = page.get("/api/quarantine", search=text)["total"]
+    assert found == page.world.value(f"{expected} strpos(lower({joined}), lower(:text)) > 0", text=text)
+    assert page.get("/api/villages", search=text)["total"] == 0
+    assert page.status("/api/villages/" + text.replace("/", "")) == 404
+
+
+# A village office sees its village.
+
+
+def test_a_village_office_sees_its_village_in_every_route(page: Page, village: str) -> None:
+    other = page.world.value(
+        "select min(village_code) from mart.village_index where village_code <> :code", code=village
+    )
+    overview = page.get("/api/overview", "dabo")
+    assert {row["code"] for row in overview["areas"]} == {village}
+    assert {row["villages"] for row in overview["kampung_kb"]} == {1}
+    assert [row["village_code"] for row in page.all_rows("/api/villages", "dabo")] == [village]
+    assert page.get("/api/villages", "dabo", district=other[:6], search=other)["total"] == 0
+    assert page.get("/api/districts", "dabo") == []
+    assert page.status(f"/api/villages/{other}", "dabo") == 404
+    shares = page.get(f"/api/villages/{village}", "dabo")["indicators"]
+    assert all(row["share"] == pytest.approx(row["region_share"]) for row in shares if row["applicable"])
+    assert {row["village_code"] for row in page.all_rows("/api/quality/villages", "dabo")} == {village}
+    assert page.get("/api/quality/rules", "dabo", village=other)["total"] == 0
+    assert {row["village_code"] for row in page.all_rows("/api/quarantine", "dabo")} == {village}
+    assert page.get("/api/quarantine", "dabo", village=other)["total"] == 0
+    assert [choice["value"] for choice in page.get("/api/quarantine/facets", "dabo")["village"]] == [village]
+    with page.asked_by("dabo") as client:
+        book = openpyxl.load_workbook(io.BytesIO(client.get("/api/quarantine.xlsx").content))
+    expected = "select count(*) from ops.quarantine where village_code = :code"
+    assert book.worksheets[0].max_row - 1 == page.world.value(expected, code=village)
+
+
+def test_a_region_bounds_other_roles_too(page: Page, village: str) -> None:
+    assert {row["code"] for row in page.get("/api/overview", "singkep")["areas"]} == {village[:6]}
+    found = page.all_rows("/api/villages", "singkep")
+    assert {row["village_code"][:6] for row in found} == {village[:6]}
+
+
+# What comes from files is text.
+
+
+def test_a_hostile_file_name_is_text_in_answers_and_in_the_workbook(page: Page) -> None:
+    found = page.get("/api/quarantine", search="<img src=x", size=200)
+    assert found["total"] > 0
+    assert all(row["file"].endswith(HOSTILE) for row in found["rows"])
+    with page.asked_by("admin") as client:
+        answer = client.get("/api/quarantine.xlsx", params={"search": "<img src=x"})
+    assert answer.headers["content-disposition"] == 'attachment; filename="quarantine.xlsx"'
+    book = openpyxl.load_workbook(io.BytesIO(answer.content))
+    rows = list(book.worksheets[0].iter_rows(min_row=2))
+    assert len(rows) == found["total"]
+    assert not [cell for row in rows for cell in row if cell.data_type == "f"]
+    places = [row[1] for row in rows]
+    assert all(cell.value.endswith(HOSTILE) for cell in places)
+    assert all(cell.quotePrefix for cell in places if cell.value.startswith("="))
+
+
+def test_the_workbook_says_where_what_and_what_to_do_in_both_languages(page: Page) -> None:
+    headings = {}
+    for language in ("id", "en"):
+        with page.asked_by("admin") as client:
+            answer = client.get("/api/quarantine.xlsx", params={"rule": "F03", "language": language})
+        sheet = openpyxl.load_workbook(io.BytesIO(answer.content)).worksheets[0]
+        headings[language] = [cell.value for cell in sheet[1]]
+        assert sheet.max_row - 1 == page.world.value("select count(*) from ops.quarantine where rule = 'F03'") > 0
+        fixes = {row[8].value for row in sheet.iter_rows(min_row=2)}
+        assert fixes == {page.get("/api/words")["rules"]["F03"]["fix"][language]}
+        assert (sheet.freeze_panes, sheet.print_title_rows) == ("A2", "$1:$1")
+    assert headings["id"][1] == "berkas" and headings["en"][1] == "file"
+
+
+def test_only_the_files_of_the_page_are_served_and_they_load_from_nowhere_else(page: Page) -> None:
+    with page.asked_by("admin") as client:
+        for name in ("../app.py", "..%2Fapp.py", "js/../../app.py", "/etc/passwd", ""):
+            assert client.get(f"/assets/{name}").status_code == 404, name
+        start = client.get("/")
+        policy = start.headers["content-security-policy"]
+        assert "default-src 'none'" in policy and "unsafe" not in policy
+        served = re.findall(r'(?:href|src)="(assets/[^"]+)"', start.text)
+        assert served and all(client.get(f"/{name}").status_code == 200 for name in served)
+    from kampungkb.ui.app import ASSETS
+
+    for path in ASSETS.values():
+        outside = re.findall(r"https?://[^\s\"']+", path.read_text(encoding="utf-8"))
+        assert set(outside) <= {"http://www.w3.org/2000/svg"}, path
+
+
+def test_only_the_match_review_reads_personal_data(page: Page) -> None:
+    statements = Path(queries.__file__).parents[3] / "include" / "sql" / "ui"
+    personal = [path.name for path in statements.glob("*.sql") if re.search(r"\b(vault|service)\.", path.read_text())]
+    assert sorted(personal) == ["review_list.sql", "review_pair.sql"]
+
+
+def test_an_empty_warehouse_is_said_in_one_sentence(page: Page, warehouse_connection: Connection) -> None:
+    from kampungkb.ui.session import warehouse_engine
+
+    engine = engine_of(warehouse_connection)
+    page.app.dependency_overrides[warehouse_engine] = lambda: engine
+    with page.asked_by("admin") as client:
+        answers = [client.get(path) for path in ("/api/overview", "/api/villages", "/api/quality", "/api/sources")]
+    engine.dispose()
+    assert {answer.status_code for answer in answers} == {503}
+    assert all("nothing to show yet" in answer.json()["detail"] for answer in answers)
+
+
+def test_answers_stay_out_of_caches(page: Page) -> None:
+    with page.asked_by("admin") as client:
+        assert client.get("/api/quarantine").headers["cache-control"] == "private, no-store"
