@@ -34,7 +34,7 @@ up: $(INSTALLED) ## Airflow's UI and scheduler and the sample sources on this ma
 	@$(BIN)/kampungkb up
 
 test: $(INSTALLED) ## all tests; those that need a database server skip where there is none
-	$(BIN)/pytest -m "not browser" -n $(JOBS) --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest -n $(JOBS) --maxprocesses 4 --dist loadfile
 
 test-browser: $(INSTALLED) ## the page in a browser, on a running Airflow (installs playwright; needs chromium; some minutes)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/browser.txt

@@ -285,7 +285,7 @@ def test_training_needs_records_that_can_teach(settings: Settings, run: Run) -> 
 
 
 def test_training_twice_gives_the_same_model_and_the_next_night_uses_it(settings: Settings, run: Run) -> None:
-    tables = population(1200)
+    tables = population(300)
     write_accepted(run, tables)
     first, path = train_installation(settings)
     second, _ = train_installation(settings)

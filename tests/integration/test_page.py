@@ -349,6 +349,9 @@ def test_quality_by_village_is_the_mart_and_one_village_alone_gives_its_own_scor
         ]
         expected = f"select village_code, dimension, score from mart.data_quality where {LATEST} and source = :source"
         same(scores, page.world.rows(expected, source=source))
+    whole = page.get("/api/quality")["scores"]
+    columns = "as_of, source, dimension, score, checked, failed"
+    same(whole, page.world.rows(f"select {columns} from mart.data_quality_source"))
     own = page.get("/api/quality", "dabo")["scores"]
     expected = (
         "select as_of, source, dimension, score, checked, failed from mart.data_quality where village_code = :code"

@@ -1,9 +1,10 @@
 -- Purpose: the accepted person records of all sources with the facts that linkage compares.
 -- Grain: one row per accepted person record.
 -- Keys: record_id (from 1 in the order of source, source_key); (source, source_key).
--- A NIK from a number cell is doubtful: it is no nik, only nik_digits, of which the first 15 are true (nik_15). full_name is upper case
--- with white space collapsed. household is the source's own key of the family (KODE_KELUARGA, no_kk), family_card the
--- number of the family card on either side; the mother of a survey member is the member that K.11 points to.
+-- A NIK from a number cell is doubtful: it is no nik, only nik_digits, of which the first 15 are true (nik_15).
+-- full_name is upper case with white space collapsed. household is the source's own key of the family (KODE_KELUARGA,
+-- no_kk), family_card the number of the family card on either side; the mother of a survey member is the member that
+-- K.11 points to.
 with person_record as (
     select
         'family_survey' as source,

@@ -3,7 +3,8 @@
 with load as (
     select
         as_of,
-        run_id
+        run_id,
+        counts
     from ops.load_run
     order by as_of desc, finished_at desc
     limit 1
@@ -26,21 +27,23 @@ result as (
     group by found.source, found.rule
 ),
 
+-- What mart.data_quality_change says of the latest load, without the loads before.
 change as (
     select
-        moved.source,
-        moved.rule,
-        sum(moved.new_problems) as new_problems,
-        sum(moved.still_open) as still_open,
-        sum(moved.resolved) as resolved,
-        min(moved.open_since) as open_since
-    from mart.data_quality_change as moved
-    inner join load on moved.as_of = load.as_of
+        problem.source,
+        problem.rule,
+        count(*) filter (where problem.first_seen = load.as_of) as new_problems,
+        count(*) filter (where problem.first_seen < load.as_of and problem.resolved_on is null) as still_open,
+        count(*) filter (where problem.first_seen < load.as_of and problem.resolved_on is not null) as resolved,
+        min(problem.first_seen) filter (where problem.resolved_on is null) as open_since
+    from core.quarantine_history as problem
+    inner join load
+        on jsonb_exists(load.counts, problem.source) and coalesce(problem.resolved_on, load.as_of) = load.as_of
     where
-        starts_with(coalesce(moved.village_code, ''), :region)
-        and (:village = '' or moved.village_code = :village)
-        and (:source = '' or moved.source = :source)
-    group by moved.source, moved.rule
+        starts_with(coalesce(problem.village_code, ''), :region)
+        and (:village = '' or problem.village_code = :village)
+        and (:source = '' or problem.source = :source)
+    group by problem.source, problem.rule
 )
 
 select
@@ -51,9 +54,9 @@ select
     coalesce(result.checked, 0) as checked,
     coalesce(result.failed, 0) as failed,
     cast(result.failed as double precision) / nullif(result.checked, 0) as failed_share,
-    cast(coalesce(change.new_problems, 0) as bigint) as new_problems,
-    cast(coalesce(change.still_open, 0) as bigint) as still_open,
-    cast(coalesce(change.resolved, 0) as bigint) as resolved,
+    coalesce(change.new_problems, 0) as new_problems,
+    coalesce(change.still_open, 0) as still_open,
+    coalesce(change.resolved, 0) as resolved,
     change.open_since
 from result
 full join change on result.source = change.source and result.rule = change.rule

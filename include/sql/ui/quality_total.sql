@@ -13,20 +13,32 @@ weight (severity, weight) as (
     values ('critical', 4), ('warning', 2), ('info', 1)
 ),
 
-dimension_score as (
+-- Summed by severity before it is weighted: whole numbers, a few hundred rows.
+summed as (
     select
         load.as_of,
         result.source,
         result.dimension,
-        100.0 * sum(weight.weight * cast(result.checked - result.failed as bigint))
-        / sum(weight.weight * cast(result.checked as bigint)) as score,
+        result.severity,
         sum(result.checked) as checked,
         sum(result.failed) as failed
     from load
     inner join ops.check_result as result on load.run_id = result.run_id
-    inner join weight on result.severity = weight.severity
     where result.checked > 0 and starts_with(result.village_code, :region)
-    group by load.as_of, result.source, result.dimension
+    group by load.as_of, result.source, result.dimension, result.severity
+),
+
+dimension_score as (
+    select
+        summed.as_of,
+        summed.source,
+        summed.dimension,
+        100.0 * sum(weight.weight * (summed.checked - summed.failed)) / sum(weight.weight * summed.checked) as score,
+        sum(summed.checked) as checked,
+        sum(summed.failed) as failed
+    from summed
+    inner join weight on summed.severity = weight.severity
+    group by summed.as_of, summed.source, summed.dimension
 )
 
 select

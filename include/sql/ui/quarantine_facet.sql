@@ -1,13 +1,24 @@
--- How much stands in quarantine by village, source, rule and action, for the choices of the filters.
--- Grain: one row per source, rule, action and village. Key: source, rule, action, village_code.
+-- How much stands in quarantine by source, by rule, by action and by village, for the choices of the filters.
+-- Grain: one row per source, rule, action or village; the other three are null.
+with counted as (
+    select
+        source,
+        rule,
+        action,
+        village_code,
+        grouping(source, rule, action, village_code) as apart,
+        count(*) as findings
+    from ops.quarantine
+    where starts_with(coalesce(village_code, ''), :region)
+    group by grouping sets ((source), (rule), (action), (village_code))
+)
+
 select
-    found.source,
-    found.rule,
-    found.action,
-    found.village_code,
-    region.name as village,
-    count(*) as findings
-from ops.quarantine as found
-left join core.dim_region as region on found.village_code = region.code
-where starts_with(coalesce(found.village_code, ''), :region)
-group by found.source, found.rule, found.action, found.village_code, region.name
+    case counted.apart when 7 then 'source' when 11 then 'rule' when 13 then 'action' else 'village' end as kind,
+    coalesce(counted.source, counted.rule, counted.action, counted.village_code) as value,
+    region.name as label,
+    counted.findings
+from counted
+left join core.dim_region as region on counted.village_code = region.code
+where coalesce(counted.source, counted.rule, counted.action, counted.village_code) is not null
+order by region.name, value

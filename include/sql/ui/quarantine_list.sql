@@ -1,4 +1,4 @@
--- What stands in quarantine as of the latest load, with the date on which each problem was first seen.
+-- What stands in quarantine as of the latest load. A search looks at each distinct text once.
 -- Grain: one row per rejected row, nulled value or rejected workbook, and rule.
 select
     found.source,
@@ -12,18 +12,7 @@ select
     found.reason,
     found.file,
     found.sheet,
-    found.row_number,
-    (
-        select history.first_seen
-        from core.quarantine_history as history
-        where
-            history.source = found.source
-            and history.source_table = found.source_table
-            and history.row_key = found.row_key
-            and history.rule = found.rule
-            and history.column_name = coalesce(found.column_name, '')
-            and history.resolved_on is null
-    ) as first_seen
+    found.row_number
 from ops.quarantine as found
 left join core.dim_region as region on found.village_code = region.code
 where
@@ -34,6 +23,24 @@ where
     and (:action = '' or found.action = :action)
     and (
         :search = ''
-        or position(lower(:search) in lower(concat_ws(' ', region.name, found.file, found.column_name, found.reason)))
-        > 0
+        or found.village_code in (
+            select named.code
+            from core.dim_region as named
+            where position(lower(:search) in lower(named.name)) > 0
+        )
+        or found.file in (
+            select written.file
+            from (select distinct each.file from ops.quarantine as each) as written
+            where position(lower(:search) in lower(written.file)) > 0
+        )
+        or found.column_name in (
+            select written.column_name
+            from (select distinct each.column_name from ops.quarantine as each) as written
+            where position(lower(:search) in lower(written.column_name)) > 0
+        )
+        or found.reason in (
+            select written.reason
+            from (select distinct each.reason from ops.quarantine as each) as written
+            where position(lower(:search) in lower(written.reason)) > 0
+        )
     )

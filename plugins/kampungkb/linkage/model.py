@@ -204,8 +204,8 @@ class Model(_Part):
     @property
     def version(self) -> str:
         """Twelve hexadecimal digits that change with anything that changes a pair's weight or the decision."""
-        text = self.definition.model_dump_json(exclude={"training"}) + self.parameters.model_dump_json()
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        parts = (self.definition.model_dump(exclude={"training"}), self.parameters.model_dump())
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
     def weight(self, comparison: str, level: str) -> float:
         """The match weight of a level, without term frequency."""

@@ -48,7 +48,7 @@ def paging(columns: tuple[str, ...], first: str, descending: bool) -> Callable[.
 VillagePage = Annotated[Page, Depends(paging(queries.VILLAGE_COLUMNS, "ibangga", False))]
 QualityPage = Annotated[Page, Depends(paging(queries.QUALITY_COLUMNS, "overall", False))]
 RulePage = Annotated[Page, Depends(paging(queries.RULE_COLUMNS, "failed", True))]
-QuarantinePage = Annotated[Page, Depends(paging(queries.QUARANTINE_COLUMNS, "first_seen", True))]
+QuarantinePage = Annotated[Page, Depends(paging(queries.QUARANTINE_COLUMNS, "file", False))]
 ReviewPage = Annotated[Page, Depends(paging(review.COLUMNS, "match_weight", True))]
 LoadPage = Annotated[Page, Depends(paging(queries.LOAD_COLUMNS, "as_of", True))]
 

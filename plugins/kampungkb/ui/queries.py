@@ -1,12 +1,11 @@
 """What each route of the page answers: a reading of the warehouse in, plain data out."""
 
-from typing import Any
-
 from kampungkb.ui.reading import Page, Reading, Row
 
 TREND_LOADS = 60
 QUALITY_LOADS = 14
 EXPORT_ROWS = 100_000
+QUARANTINE_KEY = "file, sheet, row_number, source, row_key, rule, column_name"
 
 # The columns by which a list may be sorted.
 VILLAGE_COLUMNS = (
@@ -23,7 +22,6 @@ RULE_COLUMNS = (
 )
 QUARANTINE_COLUMNS = (
     *("source", "village", "village_code", "rule", "action", "column_name", "file", "sheet", "row_number"),
-    "first_seen",
 )
 LOAD_COLUMNS = ("as_of", "status", "started_at", "finished_at", "seconds")
 
@@ -107,22 +105,10 @@ def quarantine_export(reading: Reading, **filters: str) -> list[Row]:
 
 def quarantine_facets(reading: Reading) -> Row:
     """The choices of the quarantine's filters, each with its number of findings."""
-    counts: dict[str, dict[str, dict[str, Any]]] = {"source": {}, "rule": {}, "action": {}, "village": {}}
+    kinds: Row = {"source": [], "rule": [], "action": [], "village": []}
     for row in reading.rows("quarantine_facet"):
-        for kind, value, label in (
-            ("source", row["source"], None),
-            ("rule", row["rule"], None),
-            ("action", row["action"], None),
-            ("village", row["village_code"], row["village"]),
-        ):
-            if value is None:
-                continue
-            found = counts[kind].setdefault(value, {"value": value, "label": label, "findings": 0})
-            found["findings"] += row["findings"]
-    return {
-        kind: sorted(found.values(), key=lambda choice: (str(choice["label"] or ""), choice["value"]))
-        for kind, found in counts.items()
-    }
+        kinds[row.pop("kind")].append(row)
+    return kinds
 
 
 def sources(reading: Reading) -> Row:

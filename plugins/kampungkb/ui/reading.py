@@ -18,6 +18,7 @@ from kampungkb.warehouse.connect import reason
 Row: TypeAlias = dict[str, Any]
 STATEMENTS = INCLUDE / "sql" / "ui"
 SECONDS = 20
+SORT_MEMORY = "64MB"
 # A village office is bounded by the region in every statement; the warehouse's row security is for its own logins.
 _ROLES = {"steward": "kkb_steward", "analyst": "kkb_analyst", "village": "kkb_analyst", "viewer": "kkb_viewer"}
 _ROLE = """
@@ -83,23 +84,33 @@ class Reading:
         """Every row of a statement."""
         return self._run(self._text(name), values)
 
-    def page(self, name: str, page: Page, key: str, **values: Any) -> Row:
-        """`rows` of one page in the wanted order (`key`, a list of columns, breaks ties), and their `total`."""
-        order = f'"{page.sort}" {"desc" if page.descending else "asc"} nulls last, {key}'
-        inner = self._text(name)
-        limits = {"page_size": page.size, "page_start": (page.number - 1) * page.size}
-        rows = self._run(
-            f"select * from ({inner}) as listed order by {order} limit :page_size offset :page_start", values | limits
-        )
-        counted = self._run(f"select count(*) as total from ({inner}) as listed", values)
-        return {"rows": rows, "total": counted[0]["total"], "page": page.number, "size": page.size}
+    def page(self, name: str, page: Page, key: str, then: str | None = None, **values: Any) -> Row:
+        """`rows` of one page in the wanted order (`key`, a list of columns, breaks ties), and their `total`.
 
-    def first(self, name: str, count: int, order: str, **values: Any) -> list[Row]:
-        """The first rows of a statement by `order`, a list of columns."""
-        return self._run(
-            f"select * from ({self._text(name)}) as listed order by {order} limit :row_count",
-            {**values, "row_count": count},
-        )
+        `then` is a statement over the chosen rows, for what would cost too much for all of them.
+        """
+        order = f'"{page.sort}" {"desc" if page.descending else "asc"} nulls last, {key}'
+        rows = self._cut(name, order, page.size, (page.number - 1) * page.size, then, values)
+        totals = {row.pop("row_total", None) for row in rows}
+        total = totals.pop() if len(totals) == 1 and None not in totals else self._count(name, values)
+        return {"rows": rows, "total": total, "page": page.number, "size": page.size}
+
+    def first(self, name: str, count: int, order: str, then: str | None = None, **values: Any) -> list[Row]:
+        """The first rows of a statement by `order`, a list of columns; `then` as in :meth:`page`."""
+        return self._cut(name, order, count, 0, then, values)
+
+    def _cut(
+        self, name: str, order: str, count: int, start: int, then: str | None, values: Mapping[str, Any]
+    ) -> list[Row]:
+        inner = f"({self._text(name)}) as every order by {order} limit :row_count offset :row_start"
+        # Aggregates cost more than their rows: counted on the way. Rows of a table are counted apart, by `_count`.
+        counted = f"select every.*, count(*) over () as row_total from {inner}"
+        after = f"with listed as (select every.* from {inner}) {statement(then)} order by {order}" if then else counted
+        return self._run(after, {**values, "row_count": count, "row_start": start})
+
+    def _count(self, name: str, values: Mapping[str, Any]) -> int:
+        """All rows of a statement; PostgreSQL leaves out what only the shown columns need."""
+        return int(self._run(f"select count(*) as total from ({self._text(name)}) as every", values)[0]["total"])
 
     def has(self, table: str) -> bool:
         """Whether the warehouse holds a table; later versions add some."""
@@ -118,6 +129,7 @@ def reading(engine: Engine, reader: Reader, *, personal: bool = False) -> Iterat
     try:
         with engine.connect().execution_options(**options) as connection, connection.begin():
             connection.execute(text(f"set local statement_timeout = '{SECONDS}s'"))
+            connection.execute(text(f"set local work_mem = '{SORT_MEMORY}'"))
             connection.execute(text("select set_config('kampungkb.purpose', :purpose, true)"), _purpose(reader))
             if role := connection.execute(text(_ROLE), {"role": _ROLES[reader.role]}).scalar():
                 connection.execute(text(f'set local role "{role}"'))

@@ -7,7 +7,7 @@ import { serverList } from "../table.js";
 import { T, compare, date, halved, language, number, rule } from "../words.js";
 import { state } from "./villages.js";
 
-const START = { page: 1, size: 25, sort: "first_seen", descending: true, source: "", village: "", rule: "", action: "", search: "" };
+const START = { page: 1, size: 25, sort: "file", descending: false, source: "", village: "", rule: "", action: "", search: "" };
 const FILTERS = ["source", "village", "rule", "action", "search"];
 
 export async function quarantine({ query, signal, remember }) {
@@ -37,7 +37,7 @@ export async function quarantine({ query, signal, remember }) {
       { label: T("ui_action"), sort: "action", cell: (row) => h("span", { class: `badge ${row.action === "value" ? "warning" : "bad"}` }, T(`ui_action_${row.action}`)) },
       { label: T("ui_village"), sort: "village", cell: (row) => villageName(row.village_code, row.village) },
       { label: T("source"), sort: "source", cell: (row) => T(`source_${row.source}`) },
-      { label: T("ui_first_seen"), sort: "first_seen", class: () => "day", cell: (row) => date(row.first_seen) },
+      { label: T("ui_first_seen"), class: () => "day", cell: (row) => date(row.first_seen) },
     ],
   });
   const filter = (name, label, options) =>
