@@ -15,7 +15,7 @@ def test_it_follows_the_warehouse_and_says_what_to_do() -> None:
     assert bag.import_errors == {}
     dag = bag.dags["publish_reports"]
     timetable: Any = dag.timetable
-    assert [asset.name for asset in timetable.asset_condition.objects] == ["warehouse"]
+    assert timetable.asset_condition.name == "warehouse"
     assert (dag.catchup, dag.max_active_runs) == (False, 1)
     assert dag.doc_md is not None
     assert "Can it wait?" in dag.doc_md

@@ -27,7 +27,7 @@ COMMANDS = (
         "load-registry",
         "serve-insurance",
     ),
-    *("linkage", "review"),
+    *("reports", "linkage", "review"),
 )
 
 
