@@ -317,7 +317,7 @@ class Planter:
         family.row.typed["TGL_PENDATAAN"] = surveyed
         family.row.cells["TGL_PENDATAAN"] = cells.day(self.rng, surveyed)
         for member, person in zip(family.members, family.persons, strict=True):
-            person.birth = min(person.birth, date(2019, 1, 1))
+            person.birth = min(person.birth, date(2019, 1, 1), surveyed)
             member.typed["K.04"] = person.birth
             member.cells["K.04"] = cells.day(self.rng, person.birth)
 
