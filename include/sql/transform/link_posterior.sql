@@ -1,15 +1,18 @@
 -- Purpose: what a candidate pair is worth beside its rivals. Two pairs are rivals where they share a record and their
--- other records are two of which a person has one at most (exclusive_key): at most one of the pairs is true, so the odds
--- of a pair are 2^match_weight / (1 + the odds of its rivals). A pair that a steward told apart is nobody's rival.
+-- other records have the same rival_key: at most one of the pairs is true, so the odds of a pair are
+-- 2^match_weight / (1 + the odds of its rivals). Records that are themselves likelier one person than not, or are so by
+-- a steward's decision, are no rivals; nor is a pair that a steward told apart.
 -- Grain: one row per candidate pair.
 -- Keys: (left_id, right_id).
 -- weight is log2 of these odds. Odds are summed as decimals, so that the order of the rows does not change the sum.
-with told_apart as (
-    select distinct
+with verdict as (
+    select
         least(left_id, right_id) as left_id,
-        greatest(left_id, right_id) as right_id
+        greatest(left_id, right_id) as right_id,
+        min(verdict) as verdict
     from steward_decision
-    where verdict = 'different'
+    where verdict in ('same', 'different')
+    group by least(left_id, right_id), greatest(left_id, right_id)
 ),
 
 candidate as (
@@ -17,13 +20,17 @@ candidate as (
         candidate_pair.left_id,
         candidate_pair.right_id,
         least(candidate_pair.match_weight, 80) as match_weight,
+        coalesce(verdict.verdict, '') as verdict,
         case
-            when told_apart.left_id is null
-                then cast(pow(2, least(candidate_pair.match_weight, 80)) as decimal(38, 9)) else 0
-        end as odds
+            when coalesce(verdict.verdict, '') = 'different' then 0
+            else cast(pow(2, least(candidate_pair.match_weight, 80)) as decimal(38, 9))
+        end as odds,
+        left_record.rival_key as left_rival_key,
+        right_record.rival_key as right_rival_key
     from candidate_pair
-    left join told_apart
-        on candidate_pair.left_id = told_apart.left_id and candidate_pair.right_id = told_apart.right_id
+    inner join compared_record as left_record on candidate_pair.left_id = left_record.record_id
+    inner join compared_record as right_record on candidate_pair.right_id = right_record.record_id
+    left join verdict on candidate_pair.left_id = verdict.left_id and candidate_pair.right_id = verdict.right_id
 ),
 
 seen_from as (
@@ -32,7 +39,8 @@ seen_from as (
         right_id,
         odds,
         left_id as record_id,
-        right_id as other_id
+        right_id as other_id,
+        right_rival_key as rival_key
     from candidate
     union all
     select
@@ -40,19 +48,46 @@ seen_from as (
         right_id,
         odds,
         right_id as record_id,
-        left_id as other_id
+        left_id as other_id,
+        left_rival_key as rival_key
     from candidate
 ),
 
-rival as (
+alike as (
     select
-        seen_from.left_id,
-        seen_from.right_id,
-        sum(seen_from.odds) over (partition by seen_from.record_id, compared_record.exclusive_key)
-        - seen_from.odds as odds
+        left_id,
+        right_id
+    from candidate
+    where left_rival_key = right_rival_key and (verdict = 'same' or (verdict = '' and match_weight > 0))
+),
+
+no_rival as (
+    select
+        left_id as other_id,
+        right_id as rival_id
+    from alike
+    union all
+    select
+        right_id as other_id,
+        left_id as rival_id
+    from alike
+),
+
+counted as (
+    select
+        left_id,
+        right_id,
+        sum(odds) over (partition by record_id, rival_key) - odds as odds
     from seen_from
-    inner join compared_record on seen_from.other_id = compared_record.record_id
-    where compared_record.exclusive_key is not null
+    where rival_key is not null
+    union all
+    select
+        own.left_id,
+        own.right_id,
+        -other.odds as odds
+    from no_rival
+    inner join seen_from as own on no_rival.other_id = own.other_id
+    inner join seen_from as other on no_rival.rival_id = other.other_id and own.record_id = other.record_id
 ),
 
 rivals as (
@@ -60,7 +95,7 @@ rivals as (
         left_id,
         right_id,
         sum(odds) as odds
-    from rival
+    from counted
     group by left_id, right_id
 )
 

@@ -6,7 +6,7 @@
    (`one_record_per`) or two that a steward told apart: then :mod:`~kampungkb.linkage.conflicts` divides them.
 3. Pairs of families that now share other linked members get the weight of the same family, and 1 and 2 are repeated.
 
-The probability of a pair knows its rivals: of pairs of a record with records of which a person has one, one is true.
+The probability of a pair knows its rivals: of the pairs of a record with records of one source, one is true.
 """
 
 from collections import defaultdict
