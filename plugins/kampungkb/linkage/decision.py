@@ -29,8 +29,8 @@ def decide(connection: DuckDBPyConnection, model: Model) -> None:
     """From `compared_record`, `candidate_pair`, `shared` and `steward_decision` make `record_label` (`label`).
 
     `candidate_pair` gets `level_household` (1: other members of the two families are linked), `weight_household`, which
-    its `match_weight` includes, and `probability`: that of the pair beside its rivals. `shared` and `link_rule` get the rules `model`,
-    `model_household` and `steward`, and `shared` keeps only groups of records that ended as one person.
+    its `match_weight` includes, and `probability`: that of the pair beside its rivals. `shared` and `link_rule` get
+    the rules `model`, `model_household` and `steward`, and `shared` keeps only groups of records of one person.
     """
     connection.execute("alter table shared rename to exact_shared")
     _weigh(connection, model)
@@ -64,8 +64,9 @@ def _weigh(connection: DuckDBPyConnection, model: Model) -> None:
     accept = weight_of(model.definition.decision.accept)
     connection.execute(f"create or replace temp table posterior as {sql_text('link_posterior')}")
     connection.execute(
-        f"create or replace temp table model_pair as select left_id, right_id, posterior.weight - {accept} as weight, "
-        f"{_never(model.definition)} as contradictory from candidate_pair inner join posterior using (left_id, right_id)"
+        "create or replace temp table model_pair as "
+        f"select left_id, right_id, posterior.weight - {accept} as weight, {_never(model.definition)} as contradictory "
+        "from candidate_pair inner join posterior using (left_id, right_id)"
     )
     connection.execute(
         f"create or replace temp table joined_pair as {sql_text('link_joined')}",

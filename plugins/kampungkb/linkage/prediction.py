@@ -58,7 +58,4 @@ def _select(definition: Definition, predicted: str) -> str:
         adjusted = any(level.term_frequency for level in each.levels)
         weight = f"mw_{each.name} + mw_tf_adj_{each.name}" if adjusted else f"mw_{each.name}"
         columns += [f"cast(gamma_{each.name} as integer) as level_{each.name}", f"{weight} as weight_{each.name}"]
-    return (
-        f"select {ID}_l as left_id, {ID}_r as right_id, match_weight, "
-        f"{', '.join(columns)} from {predicted}"
-    )
+    return f"select {ID}_l as left_id, {ID}_r as right_id, match_weight, {', '.join(columns)} from {predicted}"
