@@ -19,6 +19,7 @@ from kampungkb.engine.duckdb import sql_text
 from kampungkb.linkage.clusters import label_records
 from kampungkb.linkage.conflicts import Pair, divide
 from kampungkb.linkage.model import Definition, Household, Model, weight_of
+from kampungkb.linkage.posterior import weigh_rivals
 
 EXACT_WEIGHT = 40.0
 STEWARD_WEIGHT = 10_000.0
@@ -62,7 +63,7 @@ def _name_rules(connection: DuckDBPyConnection, model: Model) -> None:
 def _weigh(connection: DuckDBPyConnection, model: Model) -> None:
     """Make `joined_pair` (`left_id, right_id, weight`): what speaks for (above 0) or against one person."""
     accept = weight_of(model.definition.decision.accept)
-    connection.execute(f"create or replace temp table posterior as {sql_text('link_posterior')}")
+    weigh_rivals(connection)
     connection.execute(
         "create or replace temp table model_pair as "
         f"select left_id, right_id, posterior.weight - {accept} as weight, {_never(model.definition)} as contradictory "
