@@ -131,6 +131,19 @@ def actions(
 
 
 @app.command()
+def reports() -> None:
+    """Write the workbooks for meetings, of the latest load and with small counts suppressed."""
+    from kampungkb.connections import connections_from_environment
+    from kampungkb.reporting.publishing import publish_reports
+    from kampungkb.reporting.screen import Screen
+    from kampungkb.run import Run, today
+    from kampungkb.settings import load_settings
+
+    written = publish_reports(Run("reports", today(), load_settings(), connections_from_environment()))
+    Screen().line("report_written", files=len(written.files), path=written.path)
+
+
+@app.command()
 def retention(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go; delete nothing.")] = False,
     as_of: Day = None,

@@ -105,3 +105,11 @@ class Retention(_Ref):
     as_of: date
     dry_run: bool
     deleted: tuple[Deleted, ...]
+
+
+class Reports(_Ref):
+    """Reports written for the latest load: the folder, its date, and the names of its files."""
+
+    path: Path
+    as_of: date
+    files: list[str]

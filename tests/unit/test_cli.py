@@ -15,19 +15,8 @@ from kampungkb.settings import PROJECT_ROOT
 pytestmark = pytest.mark.unit
 
 COMMANDS = (
-    *(
-        "run",
-        "up",
-        "sql",
-        "actions",
-        "retention",
-        "data-docs",
-        "warehouse",
-        "sample",
-        "load-registry",
-        "serve-insurance",
-    ),
-    *("linkage", "review"),
+    *("run", "up", "sql", "actions", "reports", "retention", "data-docs", "warehouse"),
+    *("sample", "load-registry", "serve-insurance", "linkage", "review"),
 )
 
 

@@ -91,16 +91,12 @@ def quality_rules(reading: Reading, page: Page, **filters: str) -> Row:
 
 def quarantine(reading: Reading, page: Page, **filters: str) -> Row:
     """One page of the quarantine; filters: `source`, `village`, `rule`, `action`, `search`."""
-    return reading.page(
-        "quarantine_list", page, "file, sheet, row_number, source, row_key, rule, column_name", **filters
-    )
+    return reading.page("quarantine_list", page, QUARANTINE_KEY, "quarantine_seen", **filters)
 
 
 def quarantine_export(reading: Reading, **filters: str) -> list[Row]:
     """The findings of the same filters, by place; at most one more than :data:`EXPORT_ROWS`."""
-    return reading.first(
-        "quarantine_list", EXPORT_ROWS + 1, "source, file, sheet, row_number, row_key, rule", **filters
-    )
+    return reading.first("quarantine_list", EXPORT_ROWS + 1, QUARANTINE_KEY, "quarantine_seen", **filters)
 
 
 def quarantine_facets(reading: Reading) -> Row:

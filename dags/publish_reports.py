@@ -1,0 +1,49 @@
+"""Reports: written anew whenever a load has published the warehouse."""
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, Asset, task
+
+from kampungkb.refs import Reports
+from kampungkb.run import Run
+from support.airflow_run import step
+
+TRIAGE = """\
+# Reports of the latest load
+
+Writes the workbooks of `include/reports` to `KAMPUNGKB_HOME/reports/<as_of>/`, from the warehouse's schema `open`.
+
+**Can it wait?** Until the meeting: the last reports stand.
+
+**The task is red. What does it mean?** The warehouse is out of reach, or a file under `include/reports` or
+`include/sql/reports` is wrong: the last line of the log says which. Correct it and clear the task.
+
+**Run it again** as often as needed: the same load gives the same files. By hand: `kampungkb reports`.
+"""
+
+with DAG(
+    dag_id="publish_reports",
+    schedule=Asset("warehouse"),
+    catchup=False,
+    max_active_runs=1,
+    default_args={
+        "owner": "data-engineering",
+        "retries": 2,
+        "retry_delay": timedelta(minutes=1),
+        "execution_timeout": timedelta(minutes=15),
+    },
+    dagrun_timeout=timedelta(hours=1),
+    tags=["tier-2", "reports"],
+    description="Writes the workbooks for meetings after each published load.",
+    doc_md=TRIAGE,
+) as dag:
+
+    @task
+    @step
+    def write_reports(run: Run) -> Reports:
+        """Write the workbooks of the latest load."""
+        from kampungkb.reporting import publishing
+
+        return publishing.publish_reports(run)
+
+    write_reports()

@@ -1,0 +1,220 @@
+"""From a declared report and the rows of its queries to an Excel workbook, ready to print.
+
+Text is always written as text: a value that begins like a formula stays what it is. The same rows give the same
+bytes: the workbook's own dates are those of the data.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+from openpyxl import Workbook
+from openpyxl.cell import Cell
+from openpyxl.chart import BarChart, LineChart, Reference
+from openpyxl.chart.legend import Legend
+from openpyxl.chart.series import SeriesLabel
+from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
+from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.header_footer import HeaderFooterItem, _HeaderFooterPart
+from openpyxl.worksheet.properties import PageSetupProperties
+from openpyxl.worksheet.worksheet import Worksheet
+
+from kampungkb.reporting.messages import Message, both
+from kampungkb.reporting.report import Chart, Report, ReportColumn, Sheet
+
+Rows = Sequence[Mapping[str, Any]]
+
+INDONESIAN = "[$-421]"
+FORMATS = {
+    "integer": "#,##0",
+    "decimal": "#,##0.0",
+    "share": "0.0%",
+    "date": f"{INDONESIAN}d mmmm yyyy",
+}
+_ALIGNED = {"integer": "right", "decimal": "right", "share": "right", "date": "left", "flag": "center"}
+FONT = "Calibri"
+_FILL = PatternFill("solid", start_color="1F4E5F")
+_STRIPE = PatternFill("solid", start_color="EEF4F6")
+_LINE = Border(bottom=Side(style="thin", color="B7C7CC"))
+_CHART_COLOURS = ("1F4E5F", "E07A1F", "7FA650", "8C6BB1")
+_CHART_ROWS = 16
+
+
+def build(report: Report, rows: Mapping[str, Rows], as_of: date, subject: str = "") -> Workbook:
+    """The workbook of a report; `rows` has the rows of each sheet's query under the sheet's id.
+
+    `subject` (a village, a sector) stands beside the date under each heading. An empty table says so in words.
+    """
+    workbook = Workbook()
+    for name in workbook.sheetnames:
+        del workbook[name]
+    for sheet in report.sheets:
+        page = workbook.create_sheet(sheet.title.id[:31])
+        _page(page, report, sheet, as_of, subject)
+        bottom = _table(page, sheet, rows.get(sheet.id, ()))
+        _charts(page, sheet, rows.get(sheet.id, ()), bottom)
+    workbook.properties.title = report.title.id
+    workbook.properties.creator = "Kampung KB"
+    workbook.properties.created = workbook.properties.modified = datetime.combine(as_of, time())
+    return workbook
+
+
+def _at(page: Worksheet, row: int, column: int) -> Cell:
+    cell = page.cell(row, column)
+    assert isinstance(cell, Cell)  # noqa: S101 - a merged cell has no value of its own; notes alone are merged
+    return cell
+
+
+def _font(**style: Any) -> Font:
+    return Font(name=FONT, **style)
+
+
+def write_text(cell: Cell, text: object) -> None:
+    """Put text into a cell as text, whatever it begins with; control characters that a workbook cannot hold go."""
+    cell.value = "".join(letter for letter in str(text) if letter >= " " or letter in "\n\t")
+    cell.data_type = "s"
+    if str(text)[:1] in tuple("=+-@\t"):
+        cell.quotePrefix = True
+
+
+def _page(page: Worksheet, report: Report, sheet: Sheet, as_of: date, subject: str) -> None:
+    """Heading, notes and print settings: A4 landscape, one page wide, heading row repeated."""
+    width = max(len(sheet.columns), 1)
+    _line(page, sheet.title.id, _font(size=16, bold=True, color="1F4E5F"))
+    place = f"{subject} · " if subject else ""
+    _line(
+        page,
+        f"{sheet.title.en} · {place}{both('report_as_of', date=long_date(as_of))}",
+        _font(italic=True, color="5B6B70"),
+    )
+    for note in sheet.notes:
+        _note(page, note, width)
+    page.append([])
+    for number, column in enumerate(sheet.columns, start=1):
+        page.column_dimensions[get_column_letter(number)].width = column.width
+    if not sheet.columns:
+        page.column_dimensions["A"].width = 110
+    page.sheet_view.showGridLines = False
+    page.page_setup.orientation = "landscape"
+    page.page_setup.paperSize = page.PAPERSIZE_A4
+    page.page_setup.fitToWidth, page.page_setup.fitToHeight = 1, 0
+    page.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+    page.print_options.horizontalCentered = True
+    page.HeaderFooter.oddFooter = HeaderFooterItem(
+        left=_HeaderFooterPart(text=report.title.id.replace("&", "&&")), right=_HeaderFooterPart(text="&P / &N")
+    )
+
+
+def _line(page: Worksheet, text: str, font: Font) -> None:
+    row = page.max_row + 1 if page.max_row > 1 or page["A1"].value is not None else 1
+    cell = _at(page, row, 1)
+    write_text(cell, text)
+    cell.font = font
+
+
+def _note(page: Worksheet, note: Message, width: int) -> None:
+    for text, font in ((note.id, _font(color="333333")), (note.en, _font(italic=True, color="5B6B70"))):
+        _line(page, text, font)
+        row = page.max_row
+        _at(page, row, 1).alignment = Alignment(wrap_text=True, vertical="top")
+        if width > 1:
+            page.merge_cells(start_row=row, end_row=row, start_column=1, end_column=width)
+        page.row_dimensions[row].height = 15 * (1 + len(text) // 120)
+
+
+def _table(page: Worksheet, sheet: Sheet, rows: Rows) -> int:
+    """The table with its heading; returns the number of its last row."""
+    if not sheet.columns:
+        return page.max_row
+    heading = page.max_row + 2
+    for number, column in enumerate(sheet.columns, start=1):
+        cell = _at(page, heading, number)
+        write_text(
+            cell, f"{column.title.id}\n{column.title.en}" if column.title.id != column.title.en else column.title.id
+        )
+        cell.font, cell.fill = _font(bold=True, color="FFFFFF"), _FILL
+        across = _ALIGNED.get(column.kind, "left")
+        cell.alignment = Alignment(wrap_text=True, vertical="center", horizontal=across, indent=int(across == "left"))
+    page.row_dimensions[heading].height = 44
+    for place, row in enumerate(rows, start=1):
+        _row(page, heading + place, sheet.columns, row, striped=place % 2 == 0)
+    if not rows:
+        write_text(_at(page, heading + 1, 1), both("report_empty"))
+    page.print_title_rows = f"{heading}:{heading}"
+    page.freeze_panes = f"B{heading + 1}"
+    if rows:
+        page.auto_filter.ref = f"A{heading}:{get_column_letter(len(sheet.columns))}{heading + len(rows)}"
+    return heading + max(len(rows), 1)
+
+
+def _row(
+    page: Worksheet, number: int, columns: Iterable[ReportColumn], row: Mapping[str, Any], *, striped: bool
+) -> None:
+    for place, column in enumerate(columns, start=1):
+        cell = _at(page, number, place)
+        _value(cell, column, row[column.name])
+        cell.font, cell.border = _font(), _LINE
+        if striped:
+            cell.fill = _STRIPE
+
+
+def _value(cell: Cell, column: ReportColumn, value: Any) -> None:
+    """A value as its column's kind writes it; a suppressed or missing one is a dash, for a reader and a printer."""
+    is_text = column.kind == "text"
+    cell.alignment = Alignment(
+        horizontal="left" if is_text else _ALIGNED[column.kind], vertical="top", wrap_text=is_text, indent=int(is_text)
+    )
+    if value is None:
+        write_text(cell, "–")
+        cell.alignment = Alignment(horizontal="right" if column.kind in ("integer", "decimal", "share") else None)
+    elif column.kind == "flag":
+        write_text(cell, "✓" if value else "")
+    elif column.kind == "text":
+        write_text(cell, value)
+    else:
+        cell.value = float(value) if isinstance(value, Decimal) else value
+        cell.number_format = FORMATS[column.kind]
+
+
+def _charts(page: Worksheet, sheet: Sheet, rows: Rows, bottom: int) -> None:
+    """The sheet's charts, one below the other under the table."""
+    if not rows:
+        return
+    first = bottom - len(rows) + 1
+    for place, chart in enumerate(sheet.charts):
+        drawn = _drawn(page, sheet, chart, first, min(len(rows), chart.rows or len(rows)))
+        page.add_chart(drawn, f"A{bottom + 2 + place * _CHART_ROWS}")
+
+
+def _drawn(page: Worksheet, sheet: Sheet, chart: Chart, first: int, count: int) -> BarChart | LineChart:
+    names = [column.name for column in sheet.columns]
+    drawn: BarChart | LineChart = LineChart() if chart.kind == "line" else BarChart()
+    drawn.title, drawn.style = chart.title.id, 2
+    drawn.width, drawn.height = 24, 7.5
+    drawn.x_axis.delete = drawn.y_axis.delete = False
+    drawn.y_axis.number_format = FORMATS[sheet.column(chart.values[0]).kind]
+    drawn.y_axis.scaling.min, drawn.y_axis.scaling.max = chart.minimum, chart.maximum
+    if isinstance(drawn, BarChart) and chart.kind == "stacked":
+        drawn.grouping, drawn.overlap = "stacked", 100
+    for colour, name in zip(_CHART_COLOURS, chart.values, strict=False):
+        place = names.index(name) + 1
+        drawn.add_data(Reference(page, min_col=place, min_row=first, max_row=first + count - 1), titles_from_data=False)
+        series = drawn.series[-1]
+        series.tx = SeriesLabel(v=sheet.column(name).title.id)
+        series.graphicalProperties.solidFill = series.graphicalProperties.line.solidFill = colour
+    place = names.index(chart.category) + 1
+    drawn.set_categories(Reference(page, min_col=place, min_row=first, max_row=first + count - 1))
+    drawn.legend = Legend(legendPos="b")
+    return drawn
+
+
+_MONTHS = (
+    *("Januari", "Februari", "Maret", "April", "Mei", "Juni"),
+    *("Juli", "Agustus", "September", "Oktober", "November", "Desember"),
+)
+
+
+def long_date(on: date) -> str:
+    """A date as Indonesian writes it: `25 November 2026`."""
+    return f"{on.day} {_MONTHS[on.month - 1]} {on.year}"
