@@ -31,9 +31,9 @@ def test_the_run_loads_the_configured_sources(world: World, output: str) -> None
     assert_mart_is(world, "family_index", expected.family_index)
     assert_mart_is(world, "family_indicator", expected.family_indicator)
     assert_mart_is(world, "village_index", expected.village_index)
-    lines = world.query(f"select * from ops.quarantine where source = '{SURVEY}'")
+    lines = world.rows(f"select * from ops.quarantine where source = '{SURVEY}'")
     planted = [line for line in world.scenario.expectation().quarantine if line.source == SURVEY]
-    assert Counter(place(line) for line in lines.itertuples()) == Counter(place(line) for line in planted)
+    assert Counter(place(line) for line in lines) == Counter(place(line) for line in planted)
 
 
 def test_the_run_is_recorded(world: World, output: str) -> None:

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from kampungkb.linkage import link
 from kampungkb.run import Run
 from kampungkb.settings import Settings
-from tests.generator.identities import Quality, World, make_world, quality, write_accepted
+from tests.acceptance.identities import Quality, World, make_world, quality, write_accepted
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

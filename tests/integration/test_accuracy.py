@@ -105,9 +105,8 @@ def test_only_what_both_know_is_checked(
 
 
 def test_every_record_of_a_person_is_checked_once(run: Run) -> None:
-    found = checks(
-        run, biodata_wni=[registered(1)], anggota=[member(1), member(2, **{"K.01": nik(1), "K.02": "Aminah"})]
-    )
+    elsewhere = member(2, **{"KODE_KELUARGA": "g", "K.01": nik(1), "K.02": "Aminah"})
+    found = checks(run, biodata_wni=[registered(1)], anggota=[member(1), elsewhere])
     assert found["family_survey", "A01", DABO] == (2, 1)
 
 
@@ -132,7 +131,7 @@ def test_a_rule_added_to_the_json_is_checked(run: Run, tmp_path: Path) -> None:
     found = checks(
         run,
         suites,
-        biodata_wni=[registered(1), registered(2)],
+        biodata_wni=[registered(1), registered(2, village_code=DABO)],
         anggota=[member(1, **{"K.02": "Siti"}), member(2, **{"K.02": "Ani"})],
     )
     assert found["family_survey", "A01", DABO] == (2, 2)
@@ -154,7 +153,9 @@ def test_a_rule_that_cannot_be_checked_is_named_and_nothing_is_written(run: Run,
 
 def test_data_docs_show_how_many_linked_records_differ_and_no_value(run: Run) -> None:
     checks(
-        run, biodata_wni=[registered(1), registered(2)], anggota=[member(1), member(2, **{"K.02": "RAHASIA SEKALI"})]
+        run,
+        biodata_wni=[registered(1), registered(2, village_code=DABO)],
+        anggota=[member(1), member(2, **{"K.02": "RAHASIA SEKALI"})],
     )
     [path] = (run.settings.lake / "persons").glob("*/*.results.json")
     [table] = read_results(path).tables

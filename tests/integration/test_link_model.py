@@ -1,6 +1,6 @@
 """The probabilistic model in a night: small populations made by hand, and what must become of them."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +9,13 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from kampungkb.connections import CIVIL_REGISTRY
 from kampungkb.errors import ConfigurationError
 from kampungkb.linkage import step
+from kampungkb.linkage.decisions import Decision, Pair, Record, Verdict
 from kampungkb.linkage.model import read_definition
 from kampungkb.linkage.retraining import train_installation
-from kampungkb.run import Run
+from kampungkb.run import FAMILY_SURVEY, Run
 from kampungkb.settings import Settings
 from tests.oracle.accepted import Rows, write_accepted
 from tests.oracle.names import name_of
@@ -180,7 +182,7 @@ def test_a_person_has_one_registry_record_and_one_place_in_a_family(run: Run) ->
 
 @pytest.mark.parametrize(("verdict", "count"), [("same", 1), ("different", 2), ("unsure", 2)])
 def test_a_stewards_decision_stands_above_rules_and_model(
-    run: Run, monkeypatch: pytest.MonkeyPatch, verdict: str, count: int
+    run: Run, monkeypatch: pytest.MonkeyPatch, verdict: Verdict, count: int
 ) -> None:
     tables: dict[str, Rows] = {
         "anggota": [member(RUSDI if verdict == "different" else BURHAN, "f", 1)],
@@ -188,10 +190,9 @@ def test_a_stewards_decision_stands_above_rules_and_model(
     }
     assert len(persons(night(run, **tables))) == (1 if verdict == "different" else 2)
 
-    decided = (
-        f"create table steward_decision as select 2::bigint as left_id, 1::bigint as right_id, '{verdict}' as verdict"
-    )
-    monkeypatch.setattr(step, "STEWARD_DECISION", decided)
+    pair = Pair.of(Record(FAMILY_SURVEY, "f-1"), Record(CIVIL_REGISTRY, RUSDI["nik"]))
+    decided = Decision(1, pair, verdict, "a steward", datetime(2026, 11, 1, tzinfo=UTC), "seen at the counter")
+    monkeypatch.setattr(step, "decisions_for", lambda run: [decided])
     frame = night(run, **tables)
     assert len(persons(frame)) == count
     if verdict == "same":
