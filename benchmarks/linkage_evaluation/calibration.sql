@@ -1,5 +1,5 @@
 -- Purpose: how often the model is right when it gives a probability: its mean and the share of true pairs.
--- Grain: one row per kind of probability (pair, exclusive; see judged_pair.sql) and band that has pairs.
+-- Grain: one row per kind of probability (alone, given; see judged_pair.sql) and band that has pairs.
 -- Keys: (kind, lower).
 with band as (
     select unnest([0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999]) as lower
@@ -13,9 +13,9 @@ bounded as (
 ),
 
 judged as (
-    select 'pair' as kind, pair as probability, is_true from judged_pair -- noqa: ST06
+    select 'alone' as kind, alone as probability, is_true from judged_pair -- noqa: ST06
     union all
-    select 'exclusive', exclusive, is_true from judged_pair
+    select 'given', given, is_true from judged_pair
 )
 
 select

@@ -20,7 +20,6 @@ select
     person_record.source,
     person_record.source_key,
     truth.person_id,
-    exclusive_record.exclusive_key,
     link.person_key as model_key,
     exact_label.label as exact_key,
     true_person.age_group,
@@ -73,5 +72,4 @@ inner join person_fact on person_record.record_id = person_fact.record_id
 inner join read_parquet($links) as link
     on person_record.source = link.source and person_record.source_key = link.source_key
 inner join record_label as exact_label on person_record.record_id = exact_label.record_id
-inner join exclusive_record on person_record.record_id = exclusive_record.record_id
 left join known_nik on person_record.nik = known_nik.nik

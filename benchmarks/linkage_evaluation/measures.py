@@ -13,7 +13,6 @@ from kampungkb.engine.duckdb import connect
 from kampungkb.linkage.clusters import label_records
 from kampungkb.linkage.crosswalk import PERSON_LINK
 from kampungkb.linkage.incremental import CANDIDATE_PAIR
-from kampungkb.linkage.model import load_model
 from kampungkb.linkage.records import read_records
 from kampungkb.linkage.rules import find_groups
 from kampungkb.refs import Validated
@@ -73,11 +72,6 @@ def measure(run: Run, truth: Path, *, families: int, seed: int, error_scale: flo
         find_groups(connection)
         label_records(connection, _EXACT)
         _create(connection, "true_person", as_of=run.as_of, persons=str(truth / "persons.parquet"))
-        exclusive = load_model(run.settings).definition.one_record_per or "null"
-        connection.execute(
-            f"create table exclusive_record as select record_id, cast({exclusive} as varchar) as exclusive_key "
-            "from person_fact"
-        )
         _create(
             connection,
             "evaluated_record",
@@ -87,8 +81,8 @@ def measure(run: Run, truth: Path, *, families: int, seed: int, error_scale: flo
         _create(connection, "pair")
         _create(connection, "grouped_pair")
         _create(connection, "judged_pair", pairs=str(persons / CANDIDATE_PAIR))
-        ((pair, exclusive, candidates),) = connection.execute(
-            "select avg(pow(pair - cast(is_true as integer), 2)), avg(pow(exclusive - cast(is_true as integer), 2)), "
+        ((alone, given, candidates),) = connection.execute(
+            "select avg(pow(alone - cast(is_true as integer), 2)), avg(pow(given - cast(is_true as integer), 2)), "
             "count(*) from judged_pair"
         ).fetchall()
         return Measured(
@@ -99,7 +93,7 @@ def measure(run: Run, truth: Path, *, families: int, seed: int, error_scale: flo
             pairwise=_rows(connection, "pairwise"),
             clusterwise=_rows(connection, "clusterwise"),
             calibration=_rows(connection, "calibration"),
-            brier={"pair": pair, "exclusive": exclusive},
+            brier={"alone": alone, "given": given},
             candidate_pairs=int(candidates),
         )
 

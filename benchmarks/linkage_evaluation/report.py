@@ -7,8 +7,8 @@ from benchmarks.linkage_evaluation.febrl import Scored
 from benchmarks.linkage_evaluation.measures import Measured, Row
 from kampungkb.reporting.messages import Message, catalogue, message
 
-KINDS = ("pair", "exclusive")
-_COLOURS = {"pair": "#b45309", "exclusive": "#1d4ed8", "exact": "#9ca3af", "model": "#1d4ed8"}
+KINDS = ("alone", "given")
+_COLOURS = {"alone": "#b45309", "given": "#1d4ed8", "exact": "#9ca3af", "model": "#1d4ed8"}
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1f2937 }
 h1, h2 { line-height: 1.25 } h2 { margin-top: 2.5rem } .en { color: #6b7280; font-weight: normal; display: block }
@@ -245,17 +245,15 @@ def markdown(samples: Sequence[Measured], febrl: Sequence[Scored]) -> str:
             f"| {_figure(model['recall'])} | {_figure(model['precision'])} |"
             for exact, model in _compared(samples[0], grouping)
         ]
-    lines += ["", "| probability given | pairs | true | pairs, with rivals | true |", "|---|---:|---:|---:|---:|"]
-    for row in (row for row in samples[0].calibration if row["kind"] == "pair" and row["lower"] >= 0.5):
-        other = next(
-            (o for o in samples[0].calibration if o["kind"] == "exclusive" and o["lower"] == row["lower"]), None
-        )
+    lines += ["", "| probability | pairs given it | true | by the pair alone | true |", "|---|---:|---:|---:|---:|"]
+    for row in (row for row in samples[0].calibration if row["kind"] == "given" and row["lower"] >= 0.5):
+        other = next((o for o in samples[0].calibration if o["kind"] == "alone" and o["lower"] == row["lower"]), None)
         lines.append(
             f"| {row['lower']:g}–{row['upper']:g} | {row['pairs']:,} | {row['true_share']:.3f} "
             + (f"| {other['pairs']:,} | {other['true_share']:.3f} |" if other else "| 0 | – |")
         )
     brier = samples[0].brier
-    lines += ["", f"Brier score: {brier['pair'] or 0:.5f} by pair, {brier['exclusive'] or 0:.5f} with rivals."]
+    lines += ["", f"Brier score: {brier['given'] or 0:.5f}; {brier['alone'] or 0:.5f} by the pair alone."]
     if febrl:
         lines += ["", "| data set | records | true pairs | precision | recall | F1 |", "|---|---:|---:|---:|---:|---:|"]
         lines += [

@@ -277,6 +277,35 @@ def test_pairs_are_kept_by_their_keys_with_levels_and_weights(run: Run) -> None:
     assert pair["probability"] == pytest.approx(1 / (1 + 2 ** -pair["match_weight"]))
 
 
+def probabilities(run: Run) -> dict[tuple[str, str], float]:
+    folder = run.settings.lake / "persons" / run.as_of.isoformat()
+    pairs = pq.read_table(folder / "candidate_pair.parquet").to_pylist()
+    return {(pair["left_key"], pair["right_key"]): pair["probability"] for pair in pairs}
+
+
+def test_two_namesakes_share_the_probability_that_only_one_can_have(run: Run) -> None:
+    namesake = {**RUSDI, "nik": number(RUSDI["born"], serial=7)}
+    frame = night(
+        run,
+        anggota=[member(RUSDI, "f", 1, **{"K.01": None})],
+        biodata_wni=[registered(RUSDI, CARD), registered(namesake, OTHER_CARD)],
+    )
+    given = probabilities(run)
+    assert [given[who["nik"], "f-1"] for who in (RUSDI, namesake)] == [pytest.approx(0.5, abs=1e-3)] * 2
+    assert len(persons(frame)) == 3
+
+
+def test_two_cards_of_one_person_are_no_rivals(run: Run) -> None:
+    frame = night(
+        run,
+        anggota=[member(RUSDI, "f", 1, **{"K.01": None})],
+        peserta=[insured(RUSDI, "c1"), insured(RUSDI, "c2")],
+    )
+    given = probabilities(run)
+    assert min(given["f-1", card] for card in ("c1", "c2")) > 0.999
+    assert len(persons(frame)) == 1
+
+
 def test_training_needs_records_that_can_teach(settings: Settings, run: Run) -> None:
     with pytest.raises(ConfigurationError, match="no accepted records"):
         train_installation(settings)

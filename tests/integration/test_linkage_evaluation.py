@@ -82,11 +82,8 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Measured:
         ("civil_registry", str(PEOPLE[2]["nik"]), "family_survey", "f-3", 0.92),
     ]
     columns = ("left_source", "left_key", "right_source", "right_key", "probability")
-    odds = {0.8: 2.0, 0.2: -2.0, 0.92: 3.5235619560570126}
     pq.write_table(
-        pa.Table.from_pylist(
-            [{**dict(zip(columns, pair, strict=True)), "match_weight": odds[pair[4]]} for pair in pairs]
-        ),
+        pa.Table.from_pylist([{**dict(zip(columns, pair, strict=True)), "match_weight": 2.0} for pair in pairs]),
         persons / "candidate_pair.parquet",
     )
     truth = home / "truth"
@@ -142,14 +139,15 @@ def test_pairs_stand_under_their_headings(
     assert row(measured, "model", grouping, heading) == expected
 
 
-def test_rivals_share_what_only_one_can_have(measured: Measured) -> None:
+def test_probabilities_are_held_against_the_truth(measured: Measured) -> None:
     by_kind = {kind: {r["lower"]: r for r in measured.calibration if r["kind"] == kind} for kind in report.KINDS}
-    assert by_kind["pair"][0.9]["pairs"] == 2
-    assert by_kind["pair"][0.9]["true_share"] == 0.5
-    # Two registry records for one survey record: 0.92 each alone, 0.479 each beside the other.
-    assert by_kind["exclusive"][0.4]["pairs"] == 2
-    assert by_kind["exclusive"][0.4]["mean_probability"] == pytest.approx(11.5 / 24)
-    assert measured.brier["pair"] == pytest.approx((0.2**2 + 0.2**2 + 0.08**2 + 0.92**2) / 4)
+    assert by_kind["given"][0.9]["pairs"] == 2
+    assert by_kind["given"][0.9]["true_share"] == 0.5
+    assert measured.brier["given"] == pytest.approx((0.2**2 + 0.2**2 + 0.08**2 + 0.92**2) / 4)
+    # Each pair weighs two bits, which is 0.8; two of the four are true.
+    assert by_kind["alone"][0.8]["pairs"] == 4
+    assert by_kind["alone"][0.8]["mean_probability"] == pytest.approx(0.8)
+    assert measured.brier["alone"] == pytest.approx((2 * 0.2**2 + 2 * 0.8**2) / 4)
 
 
 def test_the_report_loads_nothing_and_speaks_both_languages(measured: Measured) -> None:

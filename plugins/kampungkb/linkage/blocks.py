@@ -3,14 +3,14 @@
 from duckdb import DuckDBPyConnection
 
 from kampungkb.linkage.model import Definition
-from kampungkb.linkage.splink_model import EXCLUSIVE, block_column
+from kampungkb.linkage.splink_model import EXCLUSIVE, RIVAL, block_column
 
 PSEUDO_RECORDS = 10_000
 """The weight of the average frequency against the population's own, in records: small populations lean on it."""
 
 
 def add_blocks(connection: DuckDBPyConnection, definition: Definition, table: str, target: str) -> None:
-    """Make `target`: the records of `table` with `block_1`… and `exclusive_key`.
+    """Make `target`: the records of `table` with `block_1`…, `exclusive_key` and `rival_key`.
 
     A blocking key shared by more records than its `at_most` is left out (null) for all of them.
     """
@@ -23,8 +23,8 @@ def add_blocks(connection: DuckDBPyConnection, definition: Definition, table: st
     drop = ", ".join(f"key_{place}" for place in range(1, len(definition.blocking) + 1))
     connection.execute(
         f"create or replace table {target} as "
-        f"with keyed as (select *, {keys}, cast({definition.one_record_per or 'null'} as varchar) as {EXCLUSIVE} "
-        f"from {table}) "
+        f"with keyed as (select *, {keys}, cast({definition.one_record_per or 'null'} as varchar) as {EXCLUSIVE}, "
+        f"cast({definition.rivals or definition.one_record_per or 'null'} as varchar) as {RIVAL} from {table}) "
         f"select * exclude ({drop}), {bounded} from keyed"
     )
 

@@ -5,6 +5,8 @@
 2. Records that hang together are one person, unless that gives a person two records it cannot have
    (`one_record_per`) or two that a steward told apart: then :mod:`~kampungkb.linkage.conflicts` divides them.
 3. Pairs of families that now share other linked members get the weight of the same family, and 1 and 2 are repeated.
+
+The probability of a pair knows its rivals: of the pairs of a record with records of one source, one is true.
 """
 
 from collections import defaultdict
@@ -17,6 +19,7 @@ from kampungkb.engine.duckdb import sql_text
 from kampungkb.linkage.clusters import label_records
 from kampungkb.linkage.conflicts import Pair, divide
 from kampungkb.linkage.model import Definition, Household, Model, weight_of
+from kampungkb.linkage.posterior import weigh_rivals
 
 EXACT_WEIGHT = 40.0
 STEWARD_WEIGHT = 10_000.0
@@ -26,22 +29,26 @@ JOINED = "select left_id, right_id from joined_pair where weight > 0"
 def decide(connection: DuckDBPyConnection, model: Model) -> None:
     """From `compared_record`, `candidate_pair`, `shared` and `steward_decision` make `record_label` (`label`).
 
-    `candidate_pair` gets `level_household` (1: other members of the two families are linked) and `weight_household`,
-    and its `match_weight` and `probability` include them. `shared` and `link_rule` get the rules `model`,
-    `model_household` and `steward`, and `shared` keeps only groups of records that ended as one person.
+    `candidate_pair` gets `level_household` (1: other members of the two families are linked), `weight_household`, which
+    its `match_weight` includes, and `probability`: that of the pair beside its rivals. `shared` and `link_rule` get
+    the rules `model`, `model_household` and `steward`, and `shared` keeps only groups of records of one person.
     """
     connection.execute("alter table shared rename to exact_shared")
     _weigh(connection, model)
     _label(connection)
     connection.execute(
         "create or replace table candidate_pair as select *, cast(0 as integer) as level_household, "
-        "cast(0 as double) as weight_household from candidate_pair"
+        "cast(0 as double) as weight_household, cast(null as double) as probability from candidate_pair"
     )
     if (household := model.definition.household) is not None:
         connection.execute(f"create or replace temp table household_link as {sql_text('link_household')}")
         _add_households(connection, model, household)
         _weigh(connection, model)
         _label(connection)
+    connection.execute(
+        "update candidate_pair set probability = 1 / (1 + pow(2, -posterior.weight)) from posterior "
+        "where candidate_pair.left_id = posterior.left_id and candidate_pair.right_id = posterior.right_id"
+    )
     _name_rules(connection, model)
 
 
@@ -56,9 +63,11 @@ def _name_rules(connection: DuckDBPyConnection, model: Model) -> None:
 def _weigh(connection: DuckDBPyConnection, model: Model) -> None:
     """Make `joined_pair` (`left_id, right_id, weight`): what speaks for (above 0) or against one person."""
     accept = weight_of(model.definition.decision.accept)
+    weigh_rivals(connection)
     connection.execute(
-        f"create or replace temp table model_pair as select left_id, right_id, match_weight - {accept} as weight, "
-        f"{_never(model.definition)} as contradictory from candidate_pair"
+        "create or replace temp table model_pair as "
+        f"select left_id, right_id, posterior.weight - {accept} as weight, {_never(model.definition)} as contradictory "
+        "from candidate_pair inner join posterior using (left_id, right_id)"
     )
     connection.execute(
         f"create or replace temp table joined_pair as {sql_text('link_joined')}",
@@ -121,4 +130,3 @@ def _add_households(connection: DuckDBPyConnection, model: Model, household: Hou
         "from acquainted where candidate_pair.left_id = acquainted.left_id "
         "and candidate_pair.right_id = acquainted.right_id"
     )
-    connection.execute("update candidate_pair set probability = 1 / (1 + pow(2, -match_weight))")

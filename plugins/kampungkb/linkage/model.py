@@ -137,6 +137,7 @@ class Definition(_Part):
     comparisons: tuple[Comparison, ...] = Field(min_length=1)
     blocking: tuple[Block, ...] = Field(min_length=1)
     one_record_per: str | None = None
+    rivals: str | None = None
     decision: Decision = Decision()
     household: Household | None = None
     training: Training

@@ -1,4 +1,4 @@
-"""Prediction: the probability that two records are the same person, for every pair that shares a blocking key."""
+"""Prediction: what speaks for two records being the same person, for every pair that shares a blocking key."""
 
 from duckdb import DuckDBPyConnection
 
@@ -19,9 +19,9 @@ def prepare(connection: DuckDBPyConnection, model: Model, table: str) -> None:
 def predict(connection: DuckDBPyConnection, model: Model, *, only_changed: bool = False) -> None:
     """From `compared_record` make `candidate_pair`.
 
-    Columns: `left_id` < `right_id` (record_id), `match_weight` (log2 of the odds), `probability`, and for each
-    comparison `level_<name>` (-1: missing) and `weight_<name>` (bits, term frequency included). Pairs below
-    the floor are left out. `only_changed` takes pairs of which one record at least has `changed`.
+    Columns: `left_id` < `right_id` (record_id), `match_weight` (log2 of the odds of the pair by itself), and for
+    each comparison `level_<name>` (-1: missing) and `weight_<name>` (bits, term frequency included). Pairs that are
+    less likely than the floor are left out. `only_changed` takes pairs of which one record at least has `changed`.
     """
     made = linker(connection, TABLE, settings_of(model.definition, model.parameters, only_changed=only_changed))
     predicted = made.inference.predict(
@@ -33,10 +33,9 @@ def predict(connection: DuckDBPyConnection, model: Model, *, only_changed: bool 
 
 
 def weigh(connection: DuckDBPyConnection, model: Model) -> None:
-    """Set `match_weight` and `probability` of `candidate_pair` to what the weights of its comparisons sum up to."""
+    """Set `match_weight` of `candidate_pair` to what the weights of its comparisons sum up to."""
     weights = " + ".join(f"weight_{each.name}" for each in model.definition.comparisons)
     connection.execute(f"update {PAIR} set match_weight = {model.prior_weight} + {weights}")
-    connection.execute(f"update {PAIR} set probability = 1 / (1 + pow(2, -match_weight))")
 
 
 def pair_columns(definition: Definition) -> list[str]:
@@ -59,7 +58,4 @@ def _select(definition: Definition, predicted: str) -> str:
         adjusted = any(level.term_frequency for level in each.levels)
         weight = f"mw_{each.name} + mw_tf_adj_{each.name}" if adjusted else f"mw_{each.name}"
         columns += [f"cast(gamma_{each.name} as integer) as level_{each.name}", f"{weight} as weight_{each.name}"]
-    return (
-        f"select {ID}_l as left_id, {ID}_r as right_id, match_weight, match_probability as probability, "
-        f"{', '.join(columns)} from {predicted}"
-    )
+    return f"select {ID}_l as left_id, {ID}_r as right_id, match_weight, {', '.join(columns)} from {predicted}"

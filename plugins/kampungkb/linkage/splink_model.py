@@ -15,6 +15,7 @@ from kampungkb.linkage.model import Comparison, Definition, Level, LevelParamete
 
 ID = "record_id"
 EXCLUSIVE = "exclusive_key"
+RIVAL = "rival_key"
 CHANGED = "changed"
 
 logging.getLogger("splink").setLevel(logging.ERROR)
