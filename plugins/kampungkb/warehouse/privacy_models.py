@@ -5,10 +5,7 @@ from datetime import date, datetime
 from sqlalchemy import CheckConstraint, Identity, Index, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from kampungkb.warehouse.base import Base
-from kampungkb.warehouse.base import col as _col
-from kampungkb.warehouse.base import key as _key
-from kampungkb.warehouse.base import within as _in
+from kampungkb.warehouse.base import Base, col, key, within
 
 
 class RoleRegion(Base):
@@ -17,29 +14,33 @@ class RoleRegion(Base):
     __tablename__ = "role_region"
     __table_args__ = (
         CheckConstraint("region_code ~ '^([0-9]{2}){1,3}([0-9]{4})?$'", name="role_region_region_code_check"),
-        _in("core", "Regions that a member of kkb_village may see, one row a role and region; kept by administrators"),
+        within(
+            "core", "Regions that a member of kkb_village may see, one row a role and region; kept by administrators"
+        ),
     )
 
-    role_name: Mapped[str] = _key("Name of the login role")
-    region_code: Mapped[str] = _key("Region without dots; everything within it is visible")
+    role_name: Mapped[str] = key("Name of the login role")
+    region_code: Mapped[str] = key("Region without dots; everything within it is visible")
 
 
 class AccessLog(Base):
     """Reads of personal data."""
 
     __tablename__ = "access_log"
-    __table_args__ = (_in("ops", "Reads of vault and service, one row a statement and table; for the controller only"),)
+    __table_args__ = (
+        within("ops", "Reads of vault and service, one row a statement and table; for the controller only"),
+    )
 
     access_id: Mapped[int] = mapped_column(
         Identity(always=True), primary_key=True, comment="Number of the read, in the order of time"
     )
     accessed_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp(), comment="When")
-    login: Mapped[str] = _col("Role that logged in")
-    role: Mapped[str] = _col("Role in whose name it read (set role), else the login")
-    subject: Mapped[str] = _col("Table that was read")
-    purpose: Mapped[str | None] = _col("What the reader stated by: set kampungkb.purpose = '…'; null where nothing")
-    application: Mapped[str | None] = _col("Name that the program gave itself")
-    client: Mapped[str | None] = _col("Network address of the reader; null on a local socket")
+    login: Mapped[str] = col("Role that logged in")
+    role: Mapped[str] = col("Role in whose name it read (set role), else the login")
+    subject: Mapped[str] = col("Table that was read")
+    purpose: Mapped[str | None] = col("What the reader stated by: set kampungkb.purpose = '…'; null where nothing")
+    application: Mapped[str | None] = col("Name that the program gave itself")
+    client: Mapped[str | None] = col("Network address of the reader; null on a local socket")
 
 
 class FamilyContact(Base):
@@ -48,26 +49,26 @@ class FamilyContact(Base):
     __tablename__ = "family_contact"
     __table_args__ = (
         Index(None, "village_code"),
-        _in("service", "Names and addresses of accepted families, one row a family; as of the latest load"),
+        within("service", "Names and addresses of accepted families, one row a family; as of the latest load"),
     )
 
-    family_key: Mapped[str] = _key("Pseudonym of the family")
-    village_code: Mapped[str] = _col("Village code, 10 digits")
-    family_code: Mapped[str] = _col("KODE_KELUARGA")
-    head_name: Mapped[str | None] = _col("Name of the head, else of the first member; null where none is accepted")
-    rt: Mapped[str | None] = _col("RT")
-    rw: Mapped[str | None] = _col("RW")
-    address: Mapped[str | None] = _col("Address")
+    family_key: Mapped[str] = key("Pseudonym of the family")
+    village_code: Mapped[str] = col("Village code, 10 digits")
+    family_code: Mapped[str] = col("KODE_KELUARGA")
+    head_name: Mapped[str | None] = col("Name of the head, else of the first member; null where none is accepted")
+    rt: Mapped[str | None] = col("RT")
+    rw: Mapped[str | None] = col("RW")
+    address: Mapped[str | None] = col("Address")
 
 
 class RetentionRun(Base):
     """What retention has deleted."""
 
     __tablename__ = "retention_run"
-    __table_args__ = (_in("ops", "What was deleted because its time was over, one row a retention run and subject"),)
+    __table_args__ = (within("ops", "What was deleted because its time was over, one row a retention run and subject"),)
 
-    started_at: Mapped[datetime] = _key("Start of the retention run")
-    subject: Mapped[str] = _key("Kind of folder (landing/<source>, accepted, persons, scores, runs) or table")
-    as_of: Mapped[date] = _col("Day from which the limits were counted")
-    before: Mapped[date] = _col("First day that was kept")
-    deleted: Mapped[int] = _col("Folders, files or rows deleted")
+    started_at: Mapped[datetime] = key("Start of the retention run")
+    subject: Mapped[str] = key("Kind of folder (landing/<source>, accepted, persons, scores, runs) or table")
+    as_of: Mapped[date] = col("Day from which the limits were counted")
+    before: Mapped[date] = col("First day that was kept")
+    deleted: Mapped[int] = col("Folders, files or rows deleted")
