@@ -38,7 +38,7 @@ _FILL = PatternFill("solid", start_color="1F4E5F")
 _STRIPE = PatternFill("solid", start_color="EEF4F6")
 _LINE = Border(bottom=Side(style="thin", color="B7C7CC"))
 _CHART_COLOURS = ("1F4E5F", "E07A1F", "7FA650", "8C6BB1")
-_CHART_ROWS = 16
+_CM_A_CHARACTER = 0.19
 
 
 def build(report: Report, rows: Mapping[str, Rows], as_of: date, subject: str = "") -> Workbook:
@@ -178,20 +178,27 @@ def _value(cell: Cell, column: ReportColumn, value: Any) -> None:
 
 
 def _charts(page: Worksheet, sheet: Sheet, rows: Rows, bottom: int) -> None:
-    """The sheet's charts, one below the other under the table."""
+    """The sheet's charts, side by side under the table."""
     if not rows:
         return
     first = bottom - len(rows) + 1
     for place, chart in enumerate(sheet.charts):
         drawn = _drawn(page, sheet, chart, first, min(len(rows), chart.rows or len(rows)))
-        page.add_chart(drawn, f"A{bottom + 2 + place * _CHART_ROWS}")
+        drawn.width = round(_CM_A_CHARACTER * sum(column.width for column in sheet.columns) / len(sheet.charts))
+        page.add_chart(drawn, f"{_column_at(sheet, place / len(sheet.charts))}{bottom + 2}")
+
+
+def _column_at(sheet: Sheet, share: float) -> str:
+    """The letter of the first column that begins at that share of the table's width or beyond."""
+    begins = [sum(column.width for column in sheet.columns[:place]) for place in range(len(sheet.columns) + 1)]
+    return get_column_letter(1 + next(place for place, begin in enumerate(begins) if begin >= share * begins[-1]))
 
 
 def _drawn(page: Worksheet, sheet: Sheet, chart: Chart, first: int, count: int) -> BarChart | LineChart:
     names = [column.name for column in sheet.columns]
     drawn: BarChart | LineChart = LineChart() if chart.kind == "line" else BarChart()
     drawn.title, drawn.style = chart.title.id, 2
-    drawn.width, drawn.height = 24, 7.5
+    drawn.height = 7.5
     drawn.x_axis.delete = drawn.y_axis.delete = False
     drawn.y_axis.number_format = FORMATS[sheet.column(chart.values[0]).kind]
     drawn.y_axis.scaling.min, drawn.y_axis.scaling.max = chart.minimum, chart.maximum
