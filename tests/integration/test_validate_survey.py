@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from kampungkb.run import Run
+from kampungkb.validation.staging import FEW
 from tests.integration.validation_landing import (
     DABO,
     DABO_LAMA,
@@ -340,3 +341,25 @@ def test_another_region_reference_decides_which_villages_are_known(run: Run) -> 
     rows = [good_family(1, KODE_DESA="2104999999"), good_family(2, KODE_DESA=DABO)]
     outcome = run_validation(run, land(run, "family_survey", keluarga=rows, anggota=[]))
     assert outcome.quarantine("keluarga") == [(5, "F04", "row", "KODE_DESA")]
+
+
+@pytest.mark.parametrize("distinct", [FEW - 10, FEW, FEW + 50])
+def test_an_answer_is_read_the_same_whether_few_or_many_others_stand_in_its_column(
+    module_run: Run, distinct: int
+) -> None:
+    known = {"1": 1, " 1 ": 1, "01": 1, "2.0": 2, "tidak": 2, "YA": 1, " ": None}
+    cells: list[str | None] = [*known, *(f"entah {number}" for number in range(distinct - len(known))), None]
+    families = [good_family(number, **{"P.01": cell}) for number, cell in enumerate(cells, start=1)]
+    judged = run_validation(
+        module_run,
+        land(
+            module_run,
+            "family_survey",
+            keluarga=families,
+            anggota=[good_member(number) for number in range(1, len(cells) + 1)],
+        ),
+    )
+    answers = judged.rows('select "P.01" from keluarga order by row_number')
+    assert [answer for (answer,) in answers] == [known.get(str(cell)) for cell in cells]
+    ((nulled,),) = judged.rows("select count(*) from quarantine where rule = 'F06'")
+    assert nulled == distinct - len(known)

@@ -5,4 +5,3 @@ select
     "KODE_KELUARGA" || '-' || "NO_URUT" as source_key,
     "K.01" is not null and coalesce("K.01__cell" = 'number', false) as "K.01__doubtful"
 from kept
-order by source_key

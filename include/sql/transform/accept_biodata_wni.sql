@@ -4,4 +4,3 @@ select
     *,
     nik as source_key
 from kept
-order by source_key

@@ -5,4 +5,3 @@ select
     "KODE_KELUARGA" as source_key,
     "NO_KK" is not null and coalesce("NO_KK__cell" = 'number', false) as "NO_KK__doubtful"
 from kept
-order by source_key

@@ -4,4 +4,3 @@ select
     *,
     "noKartu" as source_key
 from kept
-order by source_key

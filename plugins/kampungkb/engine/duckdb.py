@@ -13,22 +13,23 @@ from kampungkb.settings import INCLUDE, Settings
 
 
 @contextmanager
-def connect(run: Run) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect(run: Run, *, in_memory: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB connection bounded by `KAMPUNGKB_MEMORY`, with the macro `pseudonym(kind, value)`.
 
-    The database is a file in a private folder that is removed at the end, so that large steps spill to disk.
+    The database is a file in a private folder that is removed at the end. `in_memory` keeps the tables uncompressed in
+    memory and spills to that folder only what passes the bound: for a step that writes each table once.
     """
-    with engine(run.settings) as connection:
+    with engine(run.settings, in_memory=in_memory) as connection:
         connection.execute(duckdb_macro(run.pseudonym_key))
         yield connection
 
 
 @contextmanager
-def engine(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+def engine(settings: Settings, *, in_memory: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """The same connection without the macro, for what makes no keys."""
     scratch = private_folder(settings.root / "tmp")
     with TemporaryDirectory(prefix="duckdb-", dir=scratch) as folder:
-        connection = duckdb.connect(f"{folder}/work.duckdb")
+        connection = duckdb.connect(":memory:" if in_memory else f"{folder}/work.duckdb")
         try:
             connection.execute(f"set memory_limit = '{settings.memory}'")
             connection.execute(f"set threads = {settings.threads}")

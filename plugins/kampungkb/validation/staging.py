@@ -6,6 +6,7 @@ value is invalid where `X__text` is not null and `X` is. A code's `X__text` is t
 is a number or a label of the contract. What is wrong is for the suites to say; nothing is decided here.
 """
 
+from collections.abc import Iterable, Set
 from pathlib import Path
 
 import duckdb
@@ -37,6 +38,9 @@ MACROS = (
 
 # Landed beside the contract's columns where the source is a workbook.
 PLACE = ("file", "sheet", "row_number")
+
+# The kinds of columns that few distinct cells answer, and up to how many are few.
+ANSWERS, FEW = ("code", "integer"), 200
 
 # The tables of each source in the order of their validation. Those without a landed file are made from the others.
 TABLES = {
@@ -94,15 +98,59 @@ def _label_map(column: Column) -> str:
     return f"map {{{', '.join(labels)}}}" if labels else "cast(map {} as map(varchar, varchar))"
 
 
-def _answer(column: Column) -> str:
-    """The clean text of one contract column; of a code, its number where it is one or a label."""
-    name = quoted(column.name)
-    return f"as_code({name}, {_label_map(column)}) as {name}" if column.kind == "code" else name
+def _read_answers_once(database: duckdb.DuckDBPyConnection, columns: Iterable[Column]) -> frozenset[str]:
+    """Read codes and integers once a distinct cell, where a column of `landed` has few; returns those columns.
+
+    What the cells say is kept in variables of the database, maps from cell to text and to number: DuckDB looks a cell
+    up once for each entry of a Parquet dictionary, where it would read it once for each row.
+    """
+    few = set()
+    for column in columns:
+        if column.kind not in ANSWERS:
+            continue
+        name = quoted(column.name)
+        database.execute(f"""
+            create or replace table answer as
+            select cell, text, as_integer(text) as number from (
+                select cell, {_answer("cleaned", column)} as text from (
+                    select cell, clean(cell) as cleaned
+                    from (select distinct {name} as cell from landed where {name} is not null limit {FEW + 1})
+                )
+            )
+        """)
+        if 0 < database.table("answer").shape[0] <= FEW:
+            for what in ("text", "number"):
+                database.execute(
+                    f"set variable {quoted(_variable(column, what))} = "
+                    f"(select map_from_entries(list((cell, {what}))) from answer)"
+                )
+            few.add(column.name)
+    return frozenset(few)
 
 
-def _parsed(source: str, column: Column) -> tuple[str, ...]:
+def _variable(column: Column, what: str) -> str:
+    return f"{column.name} {what}"
+
+
+def _looked_up(column: Column, what: str) -> str:
+    return f"map_extract_value(getvariable({literal(_variable(column, what))}), {quoted(column.name)})"
+
+
+def _answer(text: str, column: Column) -> str:
+    """SQL: a clean text; of a code, its number where it is one or a label."""
+    return f"as_code({text}, {_label_map(column)})" if column.kind == "code" else text
+
+
+def _read(column: Column, few: Set[str], term: str) -> str:
+    """The select term of one contract column; the cell of an answer that is looked up stays as it is."""
+    return quoted(column.name) if column.name in few else f"{term} as {quoted(column.name)}"
+
+
+def _parsed(source: str, column: Column, few: Set[str]) -> tuple[str, ...]:
     """The select terms of one contract column, over its clean text."""
     name, text = quoted(column.name), quoted(f"{column.name}__text")
+    if column.name in few:
+        return (f"{_looked_up(column, 'number')} as {name}", f"{_looked_up(column, 'text')} as {text}")
     match column.kind:
         case "identity" | "text" | "label":
             return (name,)
@@ -128,11 +176,12 @@ def _create_parsed(database: duckdb.DuckDBPyConnection, source: str, table: str,
         f"create or replace view landed as select file_row_number as row_id, * "
         f"from read_parquet({literal(str(path))}, file_row_number = true)"
     )
+    few = _read_answers_once(database, columns)
     beside = [name for name in landed if declared is None or name.endswith("__cell") or name in PLACE]
-    kept = ["row_id", *(quoted(name) for name in beside)]
-    clean = ", ".join([*kept, *(f"clean({quoted(column.name)}) as {quoted(column.name)}" for column in columns)])
-    answers = ", ".join([*kept, *map(_answer, columns)])
-    typed = ", ".join([*kept, *(term for column in columns for term in _parsed(source, column))])
+    kept = ["row_id", *map(quoted, beside)]
+    clean = ", ".join([*kept, *(_read(column, few, f"clean({quoted(column.name)})") for column in columns)])
+    answers = ", ".join([*kept, *(_read(column, few, _answer(quoted(column.name), column)) for column in columns)])
+    typed = ", ".join([*kept, *(term for column in columns for term in _parsed(source, column, few))])
     database.execute(
         f"create or replace view parsed as select {typed} from (select {answers} from (select {clean} from landed))"
     )

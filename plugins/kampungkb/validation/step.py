@@ -40,19 +40,16 @@ def validate(run: Run, snapshot: Snapshot, *, expectations: Path = EXPECTATIONS)
         raise ConfigurationError(f"Unknown source: {source}. Known are {', '.join(staging.TABLES)}.")
     suites = {table: read_suite(expectations, table) for table in staging.TABLES[source]}
     target = lake.accepted(run.settings, run.as_of, source)
-    with connect(run) as database, lake.replacing(target) as folder:
+    with connect(run, in_memory=True) as database, lake.replacing(target) as folder:
         staging.create_macros(database, run)
         staging.create_region(database, run)
         create_records(database)
         tables = [_validate_table(database, run, snapshot, table, suite, folder) for table, suite in suites.items()]
         write(database, "select * from quarantine order by all", folder / "quarantine.parquet")
         write(database, "select * from checks order by all", folder / "checks.parquet")
-        found = Results(source=source, as_of=run.as_of, stale=snapshot.stale, tables=tuple(tables))
-        write_results(folder, found)
         last_change = database.execute(sql_text(f"last_change_of_{source}")).fetchone()
         result = _counts(snapshot, folder, target).model_copy(update={"last_change": last_change and last_change[0]})
-        found = Results(source=source, as_of=run.as_of, stale=snapshot.stale, tables=tuple(tables))
-        write_results(folder, found)
+        write_results(folder, Results(source=source, as_of=run.as_of, stale=snapshot.stale, tables=tuple(tables)))
         (folder / "result.json").write_text(result.model_dump_json(indent=2), encoding="utf-8")
     log.info("%s validated in %.1f s", source, monotonic() - started)
     return result
