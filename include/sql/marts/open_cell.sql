@@ -39,6 +39,20 @@ counted as (
             ('achieved', coverage.achieved), ('not_achieved', coverage.applicable - coverage.achieved)
         ) as answer (cell, families)
     where coverage.basis = 'integrated'
+    union all
+    select
+        'programme' as subject,
+        programme.programme as item,
+        answer.cell,
+        programme.village_code,
+        answer.families
+    from programme_coverage as programme
+    cross join
+        lateral (
+            values
+            ('participating', programme.participating),
+            ('not_participating', programme.eligible - programme.participating - programme.unanswered)
+        ) as answer (cell, families)
 )
 
 select

@@ -74,6 +74,103 @@ class OpenIndicatorCoverage(Base):
     share: Mapped[float | None] = col("achieved / applicable, 0-1, two decimals; null where one is")
 
 
+class OpenVillageIndexHistory(_OpenMeasures, Base):
+    """What was published of the villages, load by load."""
+
+    __tablename__ = "village_index_history"
+    __table_args__ = (within("open", "What open.village_index has shown, one row a village and load that changed it"),)
+
+    village_code: Mapped[str] = key("Village code, 10 digits")
+    as_of: Mapped[date] = key("Date of the load")
+
+
+class OpenProgrammeCoverage(Base):
+    """Who takes part in the programmes, to be published."""
+
+    __tablename__ = "programme_coverage"
+    __table_args__ = (
+        within(
+            "open",
+            "Eligible families that take part in a programme, of those that answered, one row an area (village, "
+            "district, regency) and programme; latest load",
+        ),
+    )
+
+    region_code: Mapped[str] = key("Village (10 digits), district (6) or regency (4)")
+    programme: Mapped[str] = key("BKB, BKR, PIK-R, BKL or UPPKA")
+    as_of: Mapped[date] = col("Date of the load")
+    participating: Mapped[int | None] = col(f"Eligible families that take part, {_STEPS}")
+    not_participating: Mapped[int | None] = col(f"Eligible families that say they do not, {_STEPS}")
+    answered: Mapped[int | None] = col("participating + not_participating; null where one is")
+    share: Mapped[float | None] = col("participating / answered, 0-1, two decimals; null where one is")
+
+
+class OpenDataQuality(Base):
+    """Quality of the sources' data, to be published."""
+
+    __tablename__ = "data_quality"
+    __table_args__ = (
+        within(
+            "open",
+            "Data-quality score, one row an area (village, district, regency), source and dimension; latest load",
+        ),
+    )
+
+    region_code: Mapped[str] = key("Village (10 digits), district (6) or regency (4)")
+    source: Mapped[str] = key("family_survey, civil_registry or health_insurance")
+    dimension: Mapped[str] = key("ISO/IEC 25012 dimension, or `overall`: the mean of those shown")
+    as_of: Mapped[date] = col("Date of the load")
+    score: Mapped[float] = col(
+        "0-100, of a village in whole points, rounded down, where a point is five rows at least; of an area above: "
+        "plain mean of its villages, one decimal"
+    )
+
+
+class OpenSourceFreshness(Base):
+    """How fresh the sources are, to be published."""
+
+    __tablename__ = "source_freshness"
+    __table_args__ = (within("open", "How fresh each source is, one row a source; latest load"),)
+
+    source: Mapped[str] = key("family_survey, civil_registry or health_insurance")
+    as_of: Mapped[date] = col("Date of the load")
+    stale: Mapped[bool] = col("True where an earlier snapshot stood in")
+    snapshot_date: Mapped[date | None] = col("Date of the snapshot in force")
+    last_change: Mapped[date | None] = col(
+        "Latest day, up to as_of, on which the source itself says that a row was surveyed or changed"
+    )
+
+
+class OpenKampungKbCandidate(Base):
+    """Candidates for Kampung KB, to be published."""
+
+    __tablename__ = "kampung_kb_candidate"
+    __table_args__ = (
+        within(
+            "open",
+            "Villages that are not Kampung KB, ranked by need as the figures of open show it (a count that is not "
+            "shown is taken as 0; weights in include/methodology/kampung_kb.yaml), one row a village; latest load",
+        ),
+    )
+
+    village_code: Mapped[str] = key("Village code, 10 digits")
+    as_of: Mapped[date] = col("Date of the load")
+    rank: Mapped[int | None] = col("1 for the greatest need; null where the village has no figure")
+    need_score: Mapped[float | None] = col("100 x weighted mean of the figures present, one decimal; higher is needier")
+    village: Mapped[str] = col("Name of the village")
+    district: Mapped[str | None] = col("Name of the district")
+    families: Mapped[int | None] = col("As open.village_index")
+    ibangga: Mapped[float | None] = col("As open.village_index")
+    rentan: Mapped[int | None] = col("As open.village_index")
+    index_gap: Mapped[float | None] = col("1 - ibangga / 100")
+    rentan_share: Mapped[float | None] = col("rentan / families, 0-1, two decimals")
+    documents_unmet: Mapped[float | None] = col("Unmet share of the indicators of data and documents, 0-1")
+    behaviour_unmet: Mapped[float | None] = col("Unmet share of the indicators of behaviour, 0-1")
+    services_unmet: Mapped[float | None] = col("Unmet share of the indicators of services, 0-1")
+    environment_unmet: Mapped[float | None] = col("Unmet share of the indicators of the living environment, 0-1")
+    programme_gap: Mapped[float | None] = col("not_participating / answered over all programmes, 0-1")
+
+
 class OpenRelease(Base):
     """The means that are published, and what they were made of."""
 

@@ -161,6 +161,7 @@ def _stage(
     methodology = _methodology(staged)
     staged.load("category_level", _category_levels(methodology).to_reader())
     rows += load_programme(staged, scored.path, methodology)
+    staged.load("source_state", _source_states(validated).to_reader())
     staged.load("expected_count", _expected_counts(validated, linked, scored).to_reader())
     for name in COMPUTED:
         rows += staged.compute(name, run.as_of, stale)
@@ -186,6 +187,18 @@ def _category_levels(methodology: Methodology) -> pa.Table:
             "below": pa.array([level.below for level in categories.levels], pa.float64()),
             "up_to": pa.array([level.up_to for level in categories.levels], pa.float64()),
             "digits": pa.array([categories.digits] * len(categories.levels), pa.int32()),
+        }
+    )
+
+
+def _source_states(validated: Sequence[Validated]) -> pa.Table:
+    """How fresh each source of the load is."""
+    return pa.table(
+        {
+            "source": pa.array([source.source for source in validated], pa.string()),
+            "stale": pa.array([source.stale for source in validated], pa.bool_()),
+            "snapshot_date": pa.array([source.snapshot_date for source in validated], pa.date32()),
+            "last_change": pa.array([source.last_change for source in validated], pa.date32()),
         }
     )
 

@@ -8,13 +8,17 @@ from datetime import date
 
 from sqlalchemy import Connection
 
-from kampungkb.warehouse.differences import apply
+from kampungkb.warehouse.differences import Scope, apply
 from kampungkb.warehouse.models import Base
 from kampungkb.warehouse.staging import OPEN_PREFIX, Staging
 
 HELPERS = ("open_cell", "open_count")
 MEANS = "core.open_release"
-SHOWN = ("open.village_index", "open.district_index", "open.regency_index", "open.indicator_coverage")
+HISTORY = "open.village_index_history"
+SHOWN = (
+    *("open.village_index", "open.district_index", "open.regency_index", "open.indicator_coverage"),
+    *("open.programme_coverage", "open.data_quality", "open.source_freshness", "open.kampung_kb_candidate"),
+)
 
 
 def release(connection: Connection, staged: Staging, as_of: date) -> dict[str, int]:
@@ -27,10 +31,17 @@ def release(connection: Connection, staged: Staging, as_of: date) -> dict[str, i
     changed = {MEANS: _publish(connection, staged, MEANS, "open_release", as_of)}
     staged.compute_within(connection, "open_region_index", as_of)
     for name in SHOWN:
-        changed[name] = _publish(connection, staged, name, OPEN_PREFIX + name.partition(".")[2], as_of)
+        changed[name] = _publish(connection, staged, name, _staged_name(name), as_of)
+    changed[HISTORY] = _publish(connection, staged, HISTORY, _staged_name(HISTORY), as_of, {"as_of": as_of})
     return changed
 
 
-def _publish(connection: Connection, staged: Staging, name: str, staged_name: str, as_of: date) -> int:
+def _staged_name(name: str) -> str:
+    return OPEN_PREFIX + name.partition(".")[2]
+
+
+def _publish(
+    connection: Connection, staged: Staging, name: str, staged_name: str, as_of: date, scope: Scope = None
+) -> int:
     staged.compute_within(connection, staged_name, as_of)
-    return apply(connection, Base.metadata.tables[name], staged.tables[staged_name])
+    return apply(connection, Base.metadata.tables[name], staged.tables[staged_name], scope)

@@ -74,6 +74,11 @@ def _staged_tables(schema: str, run_id: str) -> dict[str, Table]:
     helpers: dict[str, list[Column[Any]]] = {
         "raw_region": _text_columns("code", "name", "level", "parent", "valid_from", "valid_to", "successor_code"),
         "raw_kampung_kb": _text_columns("village_code", "valid_from", "valid_to", "successor_code"),
+        "source_state": [
+            *_text_columns("source"),
+            Column("stale", Boolean),
+            *(Column(name, Date) for name in ("snapshot_date", "last_change")),
+        ],
         "expected_count": [*_text_columns("source", "measure", "source_table"), Column("counted", Integer)],
         "category_level": [
             Column("position", Integer),
