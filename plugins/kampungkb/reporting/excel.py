@@ -7,6 +7,7 @@ bytes: the workbook's own dates are those of the data.
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
+from math import ceil
 from typing import Any
 
 from openpyxl import Workbook
@@ -30,15 +31,18 @@ FORMATS = {
     "integer": "#,##0",
     "decimal": "#,##0.0",
     "share": "0.0%",
+    "percent": "0%",
     "date": f"{INDONESIAN}d mmmm yyyy",
 }
-_ALIGNED = {"integer": "right", "decimal": "right", "share": "right", "date": "left", "flag": "center"}
+_NUMBERS = ("integer", "decimal", "share", "percent")
+_ALIGNED = {**dict.fromkeys(_NUMBERS, "right"), "date": "left", "flag": "center"}
 FONT = "Calibri"
 _FILL = PatternFill("solid", start_color="1F4E5F")
 _STRIPE = PatternFill("solid", start_color="EEF4F6")
 _LINE = Border(bottom=Side(style="thin", color="B7C7CC"))
 _CHART_COLOURS = ("1F4E5F", "E07A1F", "7FA650", "8C6BB1")
 _CM_A_CHARACTER = 0.19
+_ALONE = 110  # width of a sheet without a table, in characters
 
 
 def build(report: Report, rows: Mapping[str, Rows], as_of: date, subject: str = "") -> Workbook:
@@ -80,7 +84,6 @@ def write_text(cell: Cell, text: object) -> None:
 
 def _page(page: Worksheet, report: Report, sheet: Sheet, as_of: date, subject: str) -> None:
     """Heading, notes and print settings: A4 landscape, one page wide, heading row repeated."""
-    width = max(len(sheet.columns), 1)
     _line(page, sheet.title.id, _font(size=16, bold=True, color="1F4E5F"))
     place = f"{subject} · " if subject else ""
     _line(
@@ -89,12 +92,12 @@ def _page(page: Worksheet, report: Report, sheet: Sheet, as_of: date, subject: s
         _font(italic=True, color="5B6B70"),
     )
     for note in sheet.notes:
-        _note(page, note, width)
+        _note(page, note, sheet.columns)
     page.append([])
     for number, column in enumerate(sheet.columns, start=1):
         page.column_dimensions[get_column_letter(number)].width = column.width
     if not sheet.columns:
-        page.column_dimensions["A"].width = 110
+        page.column_dimensions["A"].width = _ALONE
     page.sheet_view.showGridLines = False
     page.page_setup.orientation = "landscape"
     page.page_setup.paperSize = page.PAPERSIZE_A4
@@ -113,14 +116,16 @@ def _line(page: Worksheet, text: str, font: Font) -> None:
     cell.font = font
 
 
-def _note(page: Worksheet, note: Message, width: int) -> None:
+def _note(page: Worksheet, note: Message, columns: Sequence[ReportColumn]) -> None:
+    """A note in both languages, wrapped over the width of the table."""
+    width = sum(column.width for column in columns) or _ALONE
     for text, font in ((note.id, _font(color="333333")), (note.en, _font(italic=True, color="5B6B70"))):
         _line(page, text, font)
         row = page.max_row
         _at(page, row, 1).alignment = Alignment(wrap_text=True, vertical="top")
-        if width > 1:
-            page.merge_cells(start_row=row, end_row=row, start_column=1, end_column=width)
-        page.row_dimensions[row].height = 15 * (1 + len(text) // 120)
+        if len(columns) > 1:
+            page.merge_cells(start_row=row, end_row=row, start_column=1, end_column=len(columns))
+        page.row_dimensions[row].height = 15 * ceil(len(text) / width)
 
 
 def _table(page: Worksheet, sheet: Sheet, rows: Rows) -> int:
@@ -167,7 +172,7 @@ def _value(cell: Cell, column: ReportColumn, value: Any) -> None:
     )
     if value is None:
         write_text(cell, "–")
-        cell.alignment = Alignment(horizontal="right" if column.kind in ("integer", "decimal", "share") else None)
+        cell.alignment = Alignment(horizontal="right" if column.kind in _NUMBERS else None)
     elif column.kind == "flag":
         write_text(cell, "✓" if value else "")
     elif column.kind == "text":

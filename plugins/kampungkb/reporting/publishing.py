@@ -18,9 +18,9 @@ from kampungkb import lake
 from kampungkb.errors import WarehouseError
 from kampungkb.refs import Reports
 from kampungkb.reporting.excel import build, long_date
-from kampungkb.reporting.messages import Message, both
+from kampungkb.reporting.messages import Message, both, message
 from kampungkb.reporting.report import REPORTS, REPORTS_SQL, Report, report
-from kampungkb.run import Run
+from kampungkb.run import SOURCES, Run
 from kampungkb.scoring.reading import load_methodology
 from kampungkb.settings import Settings
 from kampungkb.warehouse.connect import reason, warehouse
@@ -87,7 +87,7 @@ def _label(rows: Sequence[dict[str, Any]], column: str, words: Mapping[str, str]
 
 
 def _words(connection: Connection) -> dict[str, dict[str, str]]:
-    """The methodology's Indonesian words for the ids of the latest load."""
+    """The Indonesian words for the ids of the latest load: the methodology's, and the catalogue's for sources."""
     name = connection.execute(select(DimIndicator.methodology).distinct()).scalars().first()
     methodology = load_methodology(name) if name else load_methodology()
     kinds = {
@@ -95,8 +95,11 @@ def _words(connection: Connection) -> dict[str, dict[str, str]]:
         "dimension": methodology.dimensions,
         "sector": methodology.sectors,
         "category": methodology.categories.levels,
+        "function": methodology.functions,
+        "programme": methodology.programmes,
     }
-    return {kind: {each.id: each.title.id for each in named} for kind, named in kinds.items()}
+    words = {kind: {each.id: each.title.id for each in named} for kind, named in kinds.items()}
+    return {**words, "source": {source: message(f"source_{source}").id for source in SOURCES}}
 
 
 def _write(folder: Path, declared: Report, rows: Mapping[str, Rows], as_of: date) -> str:

@@ -16,7 +16,8 @@ from kampungkb.settings import INCLUDE
 REPORTS = INCLUDE / "reports"
 REPORTS_SQL = INCLUDE / "sql" / "reports"
 
-Kind = Literal["text", "integer", "decimal", "share", "date", "flag"]
+Kind = Literal["text", "integer", "decimal", "share", "percent", "date", "flag"]
+Label = Literal["indicator", "dimension", "sector", "category", "function", "programme", "source"]
 
 
 class _Declared(BaseModel):
@@ -26,15 +27,15 @@ class _Declared(BaseModel):
 class ReportColumn(_Declared):
     """A column of a sheet: the query's column `name`, its heading, and how values are written.
 
-    `decimal` has one digit, `share` is a number from 0 to 1 shown as per cent, `flag` is true or false shown as a
-    mark. With `label` the value is an id of the methodology, shown in its words.
+    `decimal` has one digit, `share` is a number from 0 to 1 shown as per cent with one digit, `percent` one with none,
+    `flag` is true or false shown as a mark. With `label` the value is an id that is shown in words.
     """
 
     name: str
     title: Message
     kind: Kind = "text"
     width: float = Field(default=12, gt=0, le=80)
-    label: Literal["indicator", "dimension", "sector", "category"] | None = None
+    label: Label | None = None
 
 
 class Chart(_Declared):
