@@ -132,7 +132,7 @@ def actions(
 
 @app.command()
 def reports() -> None:
-    """Write the workbooks for meetings, of the latest load and with small counts suppressed."""
+    """Write the workbooks for meetings and the village sheets, of the latest load and with small counts suppressed."""
     from kampungkb.connections import connections_from_environment
     from kampungkb.reporting.publishing import publish_reports
     from kampungkb.reporting.screen import Screen
@@ -140,7 +140,7 @@ def reports() -> None:
     from kampungkb.settings import load_settings
 
     written = publish_reports(Run("reports", today(), load_settings(), connections_from_environment()))
-    Screen().line("report_written", files=len(written.files), path=written.path)
+    Screen().line("report_written", files=len(written.files), villages=written.villages, path=written.path)
 
 
 @app.command()

@@ -108,8 +108,9 @@ class Retention(_Ref):
 
 
 class Reports(_Ref):
-    """Reports written for the latest load: the folder, its date, and the names of its files."""
+    """Reports written for the latest load: folder, date, the names of its files, how many village sheets."""
 
     path: Path
     as_of: date
     files: list[str]
+    villages: int

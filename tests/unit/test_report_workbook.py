@@ -67,7 +67,7 @@ def test_control_characters_do_not_break_the_workbook() -> None:
 def test_figures_are_numbers_with_a_format_and_a_missing_one_is_a_dash() -> None:
     page = written(row(share=None))
     families, share, flag, since = (page.cell(HEADING + 1, number) for number in (2, 3, 4, 5))
-    assert (families.value, families.number_format) == (1234, "#,##0")
+    assert (families.value, families.number_format) == (1234, "[$-421]#,##0")
     assert share.value == "–"
     assert flag.value == "✓"
     assert since.is_date and "[$-421]" in since.number_format

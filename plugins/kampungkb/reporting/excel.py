@@ -4,7 +4,7 @@ Text is always written as text: a value that begins like a formula stays what it
 bytes: the workbook's own dates are those of the data.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from math import ceil
@@ -21,17 +21,17 @@ from openpyxl.worksheet.header_footer import HeaderFooterItem, _HeaderFooterPart
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
-from kampungkb.reporting.messages import Message, both
+from kampungkb.reporting.messages import Message, both, long_date
 from kampungkb.reporting.report import Chart, Report, ReportColumn, Sheet
 
 Rows = Sequence[Mapping[str, Any]]
 
 INDONESIAN = "[$-421]"
 FORMATS = {
-    "integer": "#,##0",
-    "decimal": "#,##0.0",
-    "share": "0.0%",
-    "percent": "0%",
+    "integer": f"{INDONESIAN}#,##0",
+    "decimal": f"{INDONESIAN}#,##0.0",
+    "share": f"{INDONESIAN}0.0%",
+    "percent": f"{INDONESIAN}0%",
     "date": f"{INDONESIAN}d mmmm yyyy",
 }
 _NUMBERS = ("integer", "decimal", "share", "percent")
@@ -43,6 +43,8 @@ _LINE = Border(bottom=Side(style="thin", color="B7C7CC"))
 _CHART_COLOURS = ("1F4E5F", "E07A1F", "7FA650", "8C6BB1")
 _CM_A_CHARACTER = 0.19
 _ALONE = 110  # width of a sheet without a table, in characters
+_POINTS_A_LINE = 15
+_ROWS_ON_A_PAGE = 30  # up to so many rows a table and its charts are printed on one page
 
 
 def build(report: Report, rows: Mapping[str, Rows], as_of: date, subject: str = "") -> Workbook:
@@ -55,9 +57,11 @@ def build(report: Report, rows: Mapping[str, Rows], as_of: date, subject: str = 
         del workbook[name]
     for sheet in report.sheets:
         page = workbook.create_sheet(sheet.title.id[:31])
+        found = rows.get(sheet.id, ())
         _page(page, report, sheet, as_of, subject)
-        bottom = _table(page, sheet, rows.get(sheet.id, ()))
-        _charts(page, sheet, rows.get(sheet.id, ()), bottom)
+        page.page_setup.fitToHeight = int(bool(sheet.charts) and len(found) <= _ROWS_ON_A_PAGE)
+        bottom = _table(page, sheet, found)
+        _charts(page, sheet, found, bottom)
     workbook.properties.title = report.title.id
     workbook.properties.creator = "Kampung KB"
     workbook.properties.created = workbook.properties.modified = datetime.combine(as_of, time())
@@ -101,7 +105,7 @@ def _page(page: Worksheet, report: Report, sheet: Sheet, as_of: date, subject: s
     page.sheet_view.showGridLines = False
     page.page_setup.orientation = "landscape"
     page.page_setup.paperSize = page.PAPERSIZE_A4
-    page.page_setup.fitToWidth, page.page_setup.fitToHeight = 1, 0
+    page.page_setup.fitToWidth = 1
     page.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
     page.print_options.horizontalCentered = True
     page.HeaderFooter.oddFooter = HeaderFooterItem(
@@ -125,7 +129,12 @@ def _note(page: Worksheet, note: Message, columns: Sequence[ReportColumn]) -> No
         _at(page, row, 1).alignment = Alignment(wrap_text=True, vertical="top")
         if len(columns) > 1:
             page.merge_cells(start_row=row, end_row=row, start_column=1, end_column=len(columns))
-        page.row_dimensions[row].height = 15 * ceil(len(text) / width)
+        page.row_dimensions[row].height = _height(text, width)
+
+
+def _height(text: str, width: float) -> float:
+    """The height of text in a column, in points: a spreadsheet does not find it by itself for what we wrote."""
+    return _POINTS_A_LINE * sum(max(1, ceil(len(line) / width)) for line in text.split("\n"))
 
 
 def _table(page: Worksheet, sheet: Sheet, rows: Rows) -> int:
@@ -135,13 +144,11 @@ def _table(page: Worksheet, sheet: Sheet, rows: Rows) -> int:
     heading = page.max_row + 2
     for number, column in enumerate(sheet.columns, start=1):
         cell = _at(page, heading, number)
-        write_text(
-            cell, f"{column.title.id}\n{column.title.en}" if column.title.id != column.title.en else column.title.id
-        )
+        write_text(cell, _heading(column))
         cell.font, cell.fill = _font(bold=True, color="FFFFFF"), _FILL
         across = _ALIGNED.get(column.kind, "left")
         cell.alignment = Alignment(wrap_text=True, vertical="center", horizontal=across, indent=int(across == "left"))
-    page.row_dimensions[heading].height = 44
+    page.row_dimensions[heading].height = max(_height(_heading(column), column.width) for column in sheet.columns) + 8
     for place, row in enumerate(rows, start=1):
         _row(page, heading + place, sheet.columns, row, striped=place % 2 == 0)
     if not rows:
@@ -153,8 +160,12 @@ def _table(page: Worksheet, sheet: Sheet, rows: Rows) -> int:
     return heading + max(len(rows), 1)
 
 
+def _heading(column: ReportColumn) -> str:
+    return f"{column.title.id}\n{column.title.en}" if column.title.id != column.title.en else column.title.id
+
+
 def _row(
-    page: Worksheet, number: int, columns: Iterable[ReportColumn], row: Mapping[str, Any], *, striped: bool
+    page: Worksheet, number: int, columns: Sequence[ReportColumn], row: Mapping[str, Any], *, striped: bool
 ) -> None:
     for place, column in enumerate(columns, start=1):
         cell = _at(page, number, place)
@@ -162,6 +173,8 @@ def _row(
         cell.font, cell.border = _font(), _LINE
         if striped:
             cell.fill = _STRIPE
+    texts = ((str(row[column.name] or ""), column.width) for column in columns if column.kind == "text")
+    page.row_dimensions[number].height = max((_height(*text) for text in texts), default=_POINTS_A_LINE)
 
 
 def _value(cell: Cell, column: ReportColumn, value: Any) -> None:
@@ -219,14 +232,3 @@ def _drawn(page: Worksheet, sheet: Sheet, chart: Chart, first: int, count: int) 
     drawn.set_categories(Reference(page, min_col=place, min_row=first, max_row=first + count - 1))
     drawn.legend = Legend(legendPos="b")
     return drawn
-
-
-_MONTHS = (
-    *("Januari", "Februari", "Maret", "April", "Mei", "Juni"),
-    *("Juli", "Agustus", "September", "Oktober", "November", "Desember"),
-)
-
-
-def long_date(on: date) -> str:
-    """A date as Indonesian writes it: `25 November 2026`."""
-    return f"{on.day} {_MONTHS[on.month - 1]} {on.year}"

@@ -1,5 +1,6 @@
 """One catalogue of texts (`include/reference/messages.yaml`), Indonesian first, English second."""
 
+from datetime import date
 from functools import cache
 
 import yaml
@@ -25,9 +26,14 @@ def catalogue() -> dict[str, Message]:
 
 
 def message(key: str, **values: object) -> Message:
-    """A text with its placeholders filled in; raises :class:`KeyError` for an unknown key or a missing value."""
+    """A text with its placeholders filled in, each language with its own words where a value is a message itself.
+
+    Raises :class:`KeyError` for an unknown key or a missing value.
+    """
     found = catalogue()[key]
-    return Message(id=found.id.format_map(values), en=found.en.format_map(values))
+    indonesian = {name: value.id if isinstance(value, Message) else value for name, value in values.items()}
+    english = {name: value.en if isinstance(value, Message) else value for name, value in values.items()}
+    return Message(id=found.id.format_map(indonesian), en=found.en.format_map(english))
 
 
 def both(key: str, **values: object) -> str:
@@ -41,3 +47,20 @@ def number(value: float | None, decimals: int = 0) -> str:
     if value is None:
         return "–"
     return f"{value:,.{decimals}f}".translate(str.maketrans(",.", ".,"))
+
+
+_MONTHS = (
+    *("Januari", "Februari", "Maret", "April", "Mei", "Juni"),
+    *("Juli", "Agustus", "September", "Oktober", "November", "Desember"),
+)
+_ENGLISH_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+
+
+def long_date(on: date) -> Message:
+    """A date in words: `25 Agustus 2026`, `25 August 2026`."""
+    return Message(
+        id=f"{on.day} {_MONTHS[on.month - 1]} {on.year}", en=f"{on.day} {_ENGLISH_MONTHS[on.month - 1]} {on.year}"
+    )

@@ -1,10 +1,10 @@
-"""Reports of the latest load: `KAMPUNGKB_HOME/reports/<as_of>/` with a workbook for each of `include/reports`.
+"""Reports of the latest load: `KAMPUNGKB_HOME/reports/<as_of>/` with a workbook for each of `include/reports`, a sheet
+for each village and a page that links to them.
 
 They are made from the warehouse alone, of what it may publish (the schema `open`); the folder is written beside and
 renamed into place, so a reader never sees half of it.
 """
 
-import html
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -17,16 +17,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from kampungkb import lake
 from kampungkb.errors import WarehouseError
 from kampungkb.refs import Reports
-from kampungkb.reporting.excel import build, long_date
-from kampungkb.reporting.messages import Message, both, message
+from kampungkb.reporting.excel import build
+from kampungkb.reporting.pages import page
 from kampungkb.reporting.report import REPORTS, REPORTS_SQL, Report, report
-from kampungkb.run import SOURCES, Run
-from kampungkb.scoring.reading import load_methodology
+from kampungkb.reporting.villages import VillageSheet, by_district, sheet_page, village_sheets
+from kampungkb.reporting.words import Word, words_of
+from kampungkb.run import Run
 from kampungkb.settings import Settings
 from kampungkb.warehouse.connect import reason, warehouse
-from kampungkb.warehouse.models import DimIndicator, LoadRun
+from kampungkb.warehouse.models import LoadRun
 
 Rows = list[dict[str, Any]]
+VILLAGES = "villages"
 
 log = logging.getLogger(__name__)
 
@@ -42,15 +44,20 @@ def publish_reports(run: Run) -> Reports:
             as_of = _latest(connection)
             if as_of is None:
                 raise WarehouseError("Nothing is published yet, so there is nothing to report: run the load first.")
-            found = [(each, _rows(connection, each)) for each in declared]
+            word = words_of(connection)
+            found = [(each, _rows(connection, each, word)) for each in declared]
+            sheets = village_sheets(connection)
     except SQLAlchemyError as fault:
         raise WarehouseError(f"The reports could not be made: {reason(fault)}.") from None
     target = reports_folder(run.settings, as_of)
     with lake.replacing(target) as folder:
         files = [_write(folder, each, rows, as_of) for each, rows in found]
-        (folder / "index.html").write_text(_index(declared, files, as_of), encoding="utf-8")
-    log.info("%d reports as of %s written", len(files), as_of)
-    return Reports(path=target, as_of=as_of, files=[*files, "index.html"])
+        villages = lake.private_folder(folder / VILLAGES)
+        for sheet in sheets:
+            (villages / sheet.file).write_text(sheet_page(sheet, word, as_of), encoding="utf-8")
+        (folder / "index.html").write_text(_index(declared, files, sheets, as_of), encoding="utf-8")
+    log.info("%d reports and %d village sheets as of %s written", len(files), len(sheets), as_of)
+    return Reports(path=target, as_of=as_of, files=[*files, "index.html"], villages=len(sheets))
 
 
 def reports_folder(settings: Settings, as_of: date) -> Path:
@@ -65,9 +72,8 @@ def _latest(connection: Connection) -> date | None:
     return connection.execute(select(func.max(LoadRun.as_of))).scalar_one()
 
 
-def _rows(connection: Connection, declared: Report) -> dict[str, Rows]:
-    """The rows of every sheet's query, ids replaced by words where the sheet says so."""
-    words = _words(connection)
+def _rows(connection: Connection, declared: Report, word: Word) -> dict[str, Rows]:
+    """The rows of every sheet's query, ids replaced by Indonesian words where the sheet says so."""
     rows: dict[str, Rows] = {}
     for sheet in declared.sheets:
         if sheet.query is None:
@@ -76,30 +82,14 @@ def _rows(connection: Connection, declared: Report) -> dict[str, Rows]:
         found = [dict(row) for row in connection.execute(text(statement)).mappings()]
         for column in sheet.columns:
             if column.label:
-                _label(found, column.name, words[column.label])
+                _label(found, column.name, column.label, word)
         rows[sheet.id] = found
     return rows
 
 
-def _label(rows: Sequence[dict[str, Any]], column: str, words: Mapping[str, str]) -> None:
+def _label(rows: Sequence[dict[str, Any]], column: str, kind: str, word: Word) -> None:
     for row in rows:
-        row[column] = words.get(row[column], row[column])
-
-
-def _words(connection: Connection) -> dict[str, dict[str, str]]:
-    """The Indonesian words for the ids of the latest load: the methodology's, and the catalogue's for sources."""
-    name = connection.execute(select(DimIndicator.methodology).distinct()).scalars().first()
-    methodology = load_methodology(name) if name else load_methodology()
-    kinds = {
-        "indicator": methodology.indicators,
-        "dimension": methodology.dimensions,
-        "sector": methodology.sectors,
-        "category": methodology.categories.levels,
-        "function": methodology.functions,
-        "programme": methodology.programmes,
-    }
-    words = {kind: {each.id: each.title.id for each in named} for kind, named in kinds.items()}
-    return {**words, "source": {source: message(f"source_{source}").id for source in SOURCES}}
+        row[column] = None if row[column] is None else word(kind, row[column]).id
 
 
 def _write(folder: Path, declared: Report, rows: Mapping[str, Rows], as_of: date) -> str:
@@ -108,22 +98,14 @@ def _write(folder: Path, declared: Report, rows: Mapping[str, Rows], as_of: date
     return name
 
 
-def _index(declared: Sequence[Report], files: Sequence[str], as_of: date) -> str:
+def _index(declared: Sequence[Report], files: Sequence[str], sheets: Sequence[VillageSheet], as_of: date) -> str:
     """A page that links to the reports."""
-    entries = "\n".join(
-        f'<li><a href="{html.escape(file)}">{_escaped(each.title)}</a></li>'
-        for each, file in zip(declared, files, strict=True)
+    return page(
+        "index",
+        workbooks=[(each.title, file) for each, file in zip(declared, files, strict=True)],
+        districts=[
+            (district, [(sheet.village["village"], f"{VILLAGES}/{sheet.file}") for sheet in own])
+            for district, own in by_district(sheets)
+        ],
+        as_of=as_of,
     )
-    heading = html.escape(f"{both('report_index')} · {long_date(as_of)}")
-    return (
-        '<!doctype html>\n<html lang="id">\n<head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{heading}</title>\n"
-        "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem}</style>"
-        "</head>\n"
-        f"<body><h1>{heading}</h1>\n<ul>\n{entries}\n</ul></body>\n</html>\n"
-    )
-
-
-def _escaped(title: Message) -> str:
-    return html.escape(f"{title.id} / {title.en}")
