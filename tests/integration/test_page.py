@@ -522,6 +522,24 @@ def test_only_the_files_of_the_page_are_served_and_they_load_from_nowhere_else(p
         assert set(outside) <= {"http://www.w3.org/2000/svg"}, path
 
 
+def test_data_docs_are_shown_to_readers_of_the_whole_warehouse_and_nothing_else_of_the_home_is(page: Page) -> None:
+    from kampungkb.settings import load_settings
+    from kampungkb.validation.data_docs import build
+
+    build(load_settings())
+    index = page.get("/api/quality", "admin")["data_docs"]
+    with page.asked_by("admin") as client:
+        start = client.get(f"/data-docs/{index}")
+        linked = {href for href in re.findall(r'href="([^"#]+\.html)"', start.text) if not href.startswith("http")}
+        assert linked and all(client.get(f"/data-docs/{href}").status_code == 200 for href in linked)
+        assert start.headers["content-security-policy"].startswith("default-src 'none'; style-src 'unsafe-inline'")
+        for name in ("../access.yaml", "..%2Faccess.yaml", "%2e%2e/access.yaml", "/etc/passwd", "", "expectations"):
+            assert client.get(f"/data-docs/{name}").status_code == 404, name
+    assert page.get("/api/quality", "dabo")["data_docs"] is None
+    assert page.status(f"/data-docs/{index}", "dabo") == 404
+    assert page.status(f"/data-docs/{index}", "reader") == 403
+
+
 def test_only_the_match_review_reads_personal_data(page: Page) -> None:
     statements = Path(queries.__file__).parents[3] / "include" / "sql" / "ui"
     personal = [path.name for path in statements.glob("*.sql") if re.search(r"\b(vault|service)\.", path.read_text())]

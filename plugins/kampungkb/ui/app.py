@@ -32,6 +32,7 @@ from kampungkb.ui.asking import (
     opening,
     same_origin,
 )
+from kampungkb.ui.documents import PAGES_POLICY, index_for, page_for
 from kampungkb.ui.downloads import MEDIA_TYPE, quarantine_workbook
 from kampungkb.ui.reading import Row, reading
 from kampungkb.ui.session import EngineDep, ReaderDep, may_read_dag
@@ -121,9 +122,16 @@ def village(reader: ReaderDep, engine: EngineDep, code: str) -> Row:
 
 @router.get("/api/quality", dependencies=[opening("quality")])
 def quality(reader: ReaderDep, engine: EngineDep) -> Row:
-    """Scores of the region and what changed in quarantine."""
+    """Scores of the region and what changed in quarantine; the name of Data Docs' index where the reader may see it."""
     with reading(engine, reader) as view:
-        return queries.quality(view)
+        return {**queries.quality(view), "data_docs": index_for(reader)}
+
+
+@router.get("/data-docs/{name:path}", include_in_schema=False, dependencies=[opening("quality")])
+def data_docs(reader: ReaderDep, name: str) -> Response:
+    """A page of Data Docs, which count over the whole warehouse: 404 for a reader of one region."""
+    path = found_or_404(page_for(reader, name), "There is no such page of Data Docs.")
+    return FileResponse(path, media_type="text/html", headers={"Content-Security-Policy": PAGES_POLICY})
 
 
 @router.get("/api/quality/villages", dependencies=[opening("quality")])

@@ -29,7 +29,10 @@ export async function quality({ query, signal, remember }) {
   const rules = ruleList(current, signal, rememberAll);
   return page(
     T("ui_view_quality"),
-    t("ui_state_as_of", { as_of: date(last[0].as_of, "long") }),
+    [
+      t("ui_state_as_of", { as_of: date(last[0].as_of, "long") }),
+      found.data_docs ? [" · ", h("a", { href: `data-docs/${found.data_docs}` }, T("ui_data_docs"))] : null,
+    ],
     h("div", { class: "grid tiles" }, sources.map((id) => tile(id, found.scores))),
     h(
       "div",
