@@ -16,9 +16,18 @@ from kampungkb.reporting.report import REPORTS_SQL, Sheet, report
 from kampungkb.run import Run
 from kampungkb.warehouse import embedded, publish
 from tests.conftest import AS_OF
-from tests.integration import warehouse_lake
 from tests.integration.report_world import World, read, reported
-from tests.integration.warehouse_lake import BATU_BERDAUN, DABO, LAMA, MEPAR, Family, Night, night, random_families
+from tests.integration.warehouse_lake import (
+    BATU_BERDAUN,
+    DABO,
+    LAMA,
+    MEPAR,
+    REGIONS,
+    Family,
+    Night,
+    night,
+    random_families,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -184,13 +193,12 @@ def test_a_village_of_four_families_has_no_figures(warehouse_run: Run) -> None:
     assert row[3:] == ("–",) * 9
 
 
-def test_names_are_shown_as_text_whatever_they_hold(warehouse_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    regions = warehouse_lake.REGIONS
+def test_names_are_shown_as_text_whatever_they_hold(warehouse_run: Run) -> None:
+    regions = REGIONS
     for name, hostile in HOSTILE.items():
         quoted = '"' + hostile.replace('"', '""') + '"'
         regions = regions.replace(f",{name},", f",{quoted},")
-    monkeypatch.setattr(warehouse_lake, "REGIONS", regions)
-    publish(warehouse_run, *night(3, 80).write(warehouse_run))
+    publish(warehouse_run, *night(3, 80, regions=regions).write(warehouse_run))
     written = publish_reports(warehouse_run)
     index = read(written.path / "index.html")
     assert not {"script", "img"} & set(index.tags)

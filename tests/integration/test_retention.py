@@ -129,10 +129,9 @@ def test_a_wrong_file_of_limits_is_refused(tmp_path: Path, wrong: str) -> None:
 def test_every_table_with_history_has_a_limit() -> None:
     """A table by as_of that is added later must not be kept for ever."""
     from kampungkb.warehouse.publication import BY_AS_OF, BY_RUN
+    from kampungkb.warehouse.spells import HISTORIES
 
-    assert {*BY_AS_OF, *BY_RUN, "ops.load_run", "core.quarantine_history", "core.fact_family_score"} <= set(
-        load_limits().warehouse
-    )
+    assert {*BY_AS_OF, *BY_RUN, *HISTORIES, "ops.load_run", "core.quarantine_history"} <= set(load_limits().warehouse)
     assert json.loads(json.dumps(load_limits().days)) == {
         "landing": 90, "results": 90, "quarantine": 180, "run_logs": 90, "history": 1825, "access_log": 1825,
     }  # fmt: skip

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, insert, text
 
 from kampungkb.run import Run
 from kampungkb.warehouse import publish
-from kampungkb.warehouse.history import place_scores_in_history
+from kampungkb.warehouse.history import place_spells
 from kampungkb.warehouse.migrate import alembic_config, migrate
 from kampungkb.warehouse.models import LoadRun
 from kampungkb.warehouse.staging import staging
@@ -75,7 +75,7 @@ class History:
             staged.load("family_score", pa.table(columns).to_reader())
             staged.load("dim_indicator", pa.table({"methodology": pa.array(["one"], pa.string())}).to_reader())
             with self.engine.begin() as connection:
-                changed = place_scores_in_history(connection, staged, as_of)
+                changed = place_spells(connection, staged, "core.fact_family_score", as_of)
                 connection.execute(
                     insert(LoadRun).values(
                         run_id=run_id,

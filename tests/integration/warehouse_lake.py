@@ -40,6 +40,7 @@ INDICATORS = (
     ("house_environment", "kemandirian", False),
 )
 EVIDENCE = {"k1": "civil_registry", "k2": "health_insurance"}
+SIZE_GROUPS = ((0, "0"), (1, "1"), (2, "2"), (4, "3-4"), (6, "5-6"), (1000, "7+"))
 FUNCTIONS = {"ketentraman": "protection", "kemandirian": "economic", "kebahagiaan": "love_and_affection"}
 
 
@@ -53,10 +54,42 @@ class Family:
     integrated: str
     members: int = 2
     evidence: str = "mm--------"
+    surveyed_on: date = date(2018, 3, 1)
+    family_card: str = "given"
+    head_sex: str | None = "male"
+    head_marital_status: str | None = "married"
 
     @property
     def key(self) -> str:
-        return hashlib.sha256(self.code.encode()).hexdigest()[:32]
+        return digest(self.code)
+
+    @property
+    def size_group(self) -> str:
+        return next(name for upper, name in SIZE_GROUPS if self.members <= upper)
+
+
+@dataclass(frozen=True)
+class Person:
+    """One person with a record of the same key in each of `sources`, and what the sources tell together."""
+
+    record: str
+    sources: tuple[str, ...]
+    family: str | None = None
+    village: str | None = None
+    sex: str | None = None
+    birth_period: str | None = None
+    relation: str | None = None
+    marital_status: str | None = None
+    registry_status: str | None = None
+
+    @property
+    def key(self) -> str:
+        return digest(self.record)
+
+
+def digest(text: str) -> str:
+    """A key as the pseudonyms are: 32 hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
@@ -74,7 +107,10 @@ class Check:
 
 @dataclass
 class Night:
-    """What one night leaves in the lake; `write` writes it and returns the references that publish takes."""
+    """What one night leaves in the lake; `write` writes it and returns the references that publish takes.
+
+    Without `persons` every member is one, and so is every record of the other sources.
+    """
 
     families: list[Family]
     checks: list[Check] = field(default_factory=list)
@@ -85,20 +121,30 @@ class Night:
     snapshot_date: date | None = None
     last_change: date | None = None
     sources: tuple[str, ...] = ("family_survey", "civil_registry", "health_insurance")
+    persons: list[Person] | None = None
+    regions: str = REGIONS
+    kampung_kb: str = KAMPUNG_KB
 
     def write(self, run: Run) -> tuple[list[Validated], Linked, Scored]:
-        write_reference(run.settings.root)
+        write_reference(run.settings.root, self.regions, self.kampung_kb)
         validated = [self._validated(run, source) for source in self.sources]
         return validated, self._linked(run), self._scored(run)
 
-    def _records(self) -> dict[str, list[str]]:
-        members = [f"{f.code}-{n}" for f in self.families for n in range(1, f.members + 1)]
-        every = {
-            "family_survey": members,
-            "civil_registry": [f"{n:016d}" for n in range(len(members))],
-            "health_insurance": [f"{n:013d}" for n in range(len(members))],
-        }
-        return {source: every[source] for source in self.sources}
+    def known_persons(self) -> list[Person]:
+        """The persons of this night."""
+        if self.persons is not None:
+            return self.persons
+        members = [
+            Person(f"{f.code}-{n}", ("family_survey",), f.key, f.village)
+            for f in self.families
+            for n in range(1, f.members + 1)
+        ]
+        others = (("civil_registry", 16), ("health_insurance", 13))
+        records = [Person(f"{n:0{digits}d}", (source,)) for source, digits in others for n in range(len(members))]
+        return members + [record for record in records if set(record.sources) <= set(self.sources)]
+
+    def _records(self) -> dict[str, list[Person]]:
+        return {source: [p for p in self.known_persons() if source in p.sources] for source in self.sources}
 
     def _validated(self, run: Run, source: str) -> Validated:
         persons = {"family_survey": "anggota", "civil_registry": "biodata_wni", "health_insurance": "peserta"}[source]
@@ -164,12 +210,12 @@ class Night:
 
     def _linked(self, run: Run) -> Linked:
         folder = lake.persons(run.settings, run.as_of)
-        rows = [(source, key) for source, keys in self._records().items() for key in keys]
+        rows = [(source, person) for source, persons in self._records().items() for person in persons]
         write(
             folder / "person_link.parquet",
             source=([source for source, _ in rows], pa.string()),
-            source_key=([key for _, key in rows], pa.string()),
-            person_key=([hashlib.sha256(key.encode()).hexdigest()[:32] for _, key in rows], pa.string()),
+            source_key=([person.record for _, person in rows], pa.string()),
+            person_key=([person.key for _, person in rows], pa.string()),
             match_rule=(["single"] * len(rows), pa.string()),
             match_probability=([1.0] * len(rows), pa.float64()),
             linked_since=([date(2026, 1, 1)] * len(rows), pa.date32()),
@@ -183,8 +229,9 @@ class Night:
             family_key=([f.key for f in self.families], pa.string()),
         )
         write_checks(folder, self.link_checks)
-        records = {source: len(keys) for source, keys in self._records().items()}
-        return Linked(path=folder, records=records, linked=dict.fromkeys(records, 1), persons=len(rows))
+        records = {source: len(persons) for source, persons in self._records().items()}
+        persons = len(self.known_persons())
+        return Linked(path=folder, records=records, linked=dict.fromkeys(records, 1), persons=persons)
 
     def _scored(self, run: Run) -> Scored:
         folder = lake.scores(run.settings, run.as_of)
@@ -216,8 +263,36 @@ class Night:
             function=([FUNCTIONS[dimension] for _, dimension, _ in INDICATORS], pa.string()),
             evidence_source=([EVIDENCE.get(name) for name, _, _ in INDICATORS], pa.string()),
         )
+        self._profiles(folder)
         self._counted(folder)
         return Scored(path=folder, families=len(self.families), rows=len(rows))
+
+    def _profiles(self, folder: Path) -> None:
+        families, persons = self.families, self.known_persons()
+        write(
+            folder / "family_profile.parquet",
+            family_key=([f.key for f in families], pa.string()),
+            village_code=([f.village for f in families], pa.string()),
+            surveyed_on=([f.surveyed_on for f in families], pa.date32()),
+            family_card=([f.family_card for f in families], pa.string()),
+            head_sex=([f.head_sex for f in families], pa.string()),
+            head_marital_status=([f.head_marital_status for f in families], pa.string()),
+            size_group=([f.size_group for f in families], pa.string()),
+        )
+        write(
+            folder / "person_profile.parquet",
+            person_key=([p.key for p in persons], pa.string()),
+            family_key=([p.family for p in persons], pa.string()),
+            village_code=([p.village for p in persons], pa.string()),
+            sex=([p.sex for p in persons], pa.string()),
+            birth_period=([p.birth_period for p in persons], pa.string()),
+            relation=([p.relation for p in persons], pa.string()),
+            marital_status=([p.marital_status for p in persons], pa.string()),
+            in_survey=(["family_survey" in p.sources for p in persons], pa.bool_()),
+            in_registry=(["civil_registry" in p.sources for p in persons], pa.bool_()),
+            in_insurance=(["health_insurance" in p.sources for p in persons], pa.bool_()),
+            registry_status=([p.registry_status for p in persons], pa.string()),
+        )
 
     def _counted(self, folder: Path) -> None:
         """What the score step counts by village; every member is a child, every family eligible for BKB."""
@@ -304,10 +379,10 @@ def write_checks(folder: Path, checks: Sequence[Check]) -> None:
     )
 
 
-def write_reference(home: Path) -> None:
+def write_reference(home: Path, regions: str = REGIONS, kampung_kb: str = KAMPUNG_KB) -> None:
     folder = lake.private_folder(home / "reference")
-    (folder / "regions.csv").write_text(REGIONS, encoding="utf-8")
-    (folder / "kampung_kb.csv").write_text(KAMPUNG_KB, encoding="utf-8")
+    (folder / "regions.csv").write_text(regions, encoding="utf-8")
+    (folder / "kampung_kb.csv").write_text(kampung_kb, encoding="utf-8")
 
 
 def score(states: str) -> tuple[float | None, float | None, float | None, float | None]:

@@ -16,9 +16,13 @@ select
     region.code as village_code,
     region.name as village,
     left(region.code, 6) as district_code,
+    district.name as district,
     left(region.code, 4) as regency_code,
+    regency.name as regency,
     member.village_code is not null as kampung_kb
 from dim_region as region
+left join dim_region as district on left(region.code, 6) = district.code
+left join dim_region as regency on left(region.code, 4) = regency.code
 left join member on region.code = member.village_code
 left join inhabited on region.code = inhabited.village_code
 where

@@ -4,7 +4,7 @@ select
     :as_of as as_of,
     village.village_code,
     village.village,
-    district.name as district,
+    village.district,
     village.kampung_kb,
     measure.basis,
     :stale_sources as stale_sources,
@@ -19,4 +19,3 @@ select
     measure.tangguh
 from village
 inner join region_measure as measure on village.village_code = measure.code
-left join dim_region as district on village.district_code = district.code

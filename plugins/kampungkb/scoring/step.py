@@ -34,15 +34,17 @@ NEED = "village_need.parquet"
 LIFE_CYCLE = "village_life_cycle.parquet"
 PROGRAMME = "village_programme.parquet"
 SURVEY = "village_survey.parquet"
+PROFILES = ("family_profile", "person_profile")
 
 
 def score(run: Run, validated: Sequence[Validated], linked: Linked, methodology: Methodology | None = None) -> Scored:
     """Score every accepted family on both bases and write `lake/scores/<as_of>/`.
 
     `family_score.parquet` has one row a family and basis, scores 0–100; `indicator.parquet` explains the positions of
-    `states`, `provenances` and `evidence`; `village_*.parquet` count needs, life-cycle groups, programmes and surveyed
-    families. Reads the accepted Parquet files and the crosswalk of `linked`. The method is the
-    current one unless another is given. Raises :class:`~kampungkb.errors.ReconciliationError` where a family is
+    `states`, `provenances` and `evidence`; `family_profile.parquet` and `person_profile.parquet` tell what families and
+    persons are like, without what names them; `village_*.parquet` count needs, life-cycle groups, programmes and
+    surveyed families. Reads the accepted Parquet files and the crosswalk of `linked`. The method is the current one
+    unless another is given. Raises :class:`~kampungkb.errors.ReconciliationError` where a family is
     missing or doubled.
     """
     started = time.monotonic()
@@ -57,8 +59,9 @@ def score(run: Run, validated: Sequence[Validated], linked: Linked, methodology:
             connection.execute(f"create temp table {table} as {statement}")
         connection.execute(f"create temp table member_answer as {member_answer_statement(method, run.as_of)}")
         connection.execute(f"create temp table family_answer as {family_answer_statement(method)}")
-        file = str(folder / FAMILY_SCORE).replace("'", "''")
-        connection.execute(f"copy ({family_score_statement(method)}) to '{file}' (format parquet, compression zstd)")
+        _copy(connection, family_score_statement(method), folder / FAMILY_SCORE)
+        for name in PROFILES:
+            _copy(connection, sql_text(f"score_{name}"), folder / f"{name}.parquet")
         _write_indicators(method, folder / INDICATOR)
         _write_village_counts(connection, run, method, folder)
         rows = pq.read_metadata(folder / FAMILY_SCORE).num_rows
@@ -70,6 +73,12 @@ def score(run: Run, validated: Sequence[Validated], linked: Linked, methodology:
             )
     log.info("scored %s families on %s bases, %.1f s", families, len(BASES), time.monotonic() - started)
     return Scored(path=target, families=families, rows=rows)
+
+
+def _copy(connection: DuckDBPyConnection, statement: str, path: Path) -> None:
+    """The result of a statement as a Parquet file, without passing through Python."""
+    file = str(path).replace("'", "''")
+    connection.execute(f"copy ({statement}) to '{file}' (format parquet, compression zstd)")
 
 
 def _write_village_counts(connection: DuckDBPyConnection, run: Run, methodology: Methodology, folder: Path) -> None:

@@ -21,7 +21,7 @@ from kampungkb.warehouse.connect import warehouse
 from kampungkb.warehouse.lineage import Lineage, origins
 from kampungkb.warehouse.migrate import migrate
 from kampungkb.warehouse.models import SCHEMAS
-from kampungkb.warehouse.staging import MARTS_SQL, OPEN_PREFIX, staged_columns
+from kampungkb.warehouse.staging import MARTS_SQL, OPEN_PREFIX, spell_statements, staged_columns
 
 PAGE = PROJECT_ROOT / "docs" / "reference" / "data-dictionary.md"
 
@@ -124,6 +124,7 @@ def _lineage(relations: list[Relation]) -> Lineage:
         relation.staged_name: {column.name: column.type for column in relation.columns} for relation in relations
     }
     statements = {path.stem: path.read_text(encoding="utf-8") for path in sorted(MARTS_SQL.glob("*.sql"))}
+    statements |= spell_statements()
     statements |= {relation.name: relation.definition for relation in relations if relation.definition}
     return Lineage(tables, statements)
 

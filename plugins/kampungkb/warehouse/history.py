@@ -1,21 +1,22 @@
-"""What grows from load to load: quarantine, scores, the crosswalk, the pairs for review.
+"""What grows from load to load: quarantine, scores and dimensions, the crosswalk, the pairs for review.
 
-Every load, whatever the order in which dates are loaded, takes its place in the histories of quarantine and scores.
-The other two follow `vault.person_link`, which only a load of the greatest `as_of` changes. All functions belong into
-the transaction of a publication, before the load is recorded in `ops.load_run`: what is new or gone depends on the
-loads published before and after `as_of`.
+Every load, whatever the order in which dates are loaded, takes its place in the histories of quarantine, scores and
+dimensions. The other two follow `vault.person_link`, which only a load of the greatest `as_of` changes. All functions
+belong into the transaction of a publication, before the load is recorded in `ops.load_run`: what is new or gone depends
+on the loads published before and after `as_of`.
 """
 
 from datetime import date
 
-from sqlalchemy import Connection, or_, select, tuple_
+from sqlalchemy import Connection, or_
 
+from kampungkb.errors import AuditError
+from kampungkb.warehouse import spells
 from kampungkb.warehouse.differences import apply
 from kampungkb.warehouse.models import Base
 from kampungkb.warehouse.staging import Staging
 
 HISTORY = "core.quarantine_history"
-SCORES = "core.fact_family_score"
 EFFECT = "mart.kampung_kb_effect"
 LINK_HISTORY = "vault.person_link_history"
 MATCH_PAIR = "vault.match_pair"
@@ -33,17 +34,21 @@ def place_in_history(connection: Connection, staged: Staging, as_of: date) -> in
     return apply(connection, history, staged.tables[history.name], touched)
 
 
-def place_scores_in_history(connection: Connection, staged: Staging, as_of: date) -> int:
-    """Bring `core.fact_family_score` up to the staged `family_score` of a load for `as_of`; returns the rows changed.
+def place_spells(connection: Connection, staged: Staging, name: str, as_of: date) -> int:
+    """Bring a table of `spells.HISTORIES` up to what a load for `as_of` says; returns the rows changed.
 
-    Only families whose spells differ are looked at (`moved_family.sql`); `fact_family_score.sql` makes their spells.
+    Only keys whose spells differ are looked at. Raises :class:`AuditError` where spells of a key would overlap.
     """
-    history, moved = Base.metadata.tables[SCORES], staged.tables["moved_family"]
-    staged.compute_within(connection, moved.name, as_of)
-    staged.compute_within(connection, history.name, as_of)
-    within = or_(history.c.valid_to.is_(None), history.c.valid_to >= as_of)
-    of_moved = tuple_(history.c.family_key, history.c.basis).in_(select(moved.c.family_key, moved.c.basis))
-    return apply(connection, history, staged.tables[history.name], within & of_moved)
+    history, tables = Base.metadata.tables[name], staged.tables
+    staged.insert(connection, spells.moved_name(history), spells.moved_keys(history, tables, as_of))
+    staged.insert(connection, history.name, spells.spells(history, tables, as_of))
+    if overlaps := connection.execute(spells.overlapping(history, tables)).scalar_one():
+        raise AuditError(
+            f"The audit stopped the publication; the warehouse is as it was. {name}: the spells of a key must not "
+            f"overlap ({overlaps} rows). Somebody has changed the table by hand: correct its valid_from and valid_to, "
+            "then run again."
+        )
+    return apply(connection, history, tables[history.name], spells.within(history, tables, as_of))
 
 
 def compare_kampung_kb(connection: Connection, staged: Staging, as_of: date) -> int:

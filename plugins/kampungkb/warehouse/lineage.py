@@ -67,7 +67,7 @@ class Lineage:
 
     def _read_by(self, column: str, statement: exp.Expr, scope: Scope | None) -> set[Column]:
         node = lineage(column, statement, scope=scope, dialect=DIALECT, schema=self._tables)
-        leaves = (leaf for leaf in node.walk() if isinstance(leaf.source, exp.Table))
+        leaves = (leaf for leaf in node.walk() if isinstance(leaf.source, exp.Table) and leaf.source.name)
         return {(leaf.source.name, leaf.name.split(".")[-1].strip('"')) for leaf in leaves}
 
 
@@ -110,7 +110,29 @@ def origins(methodology: Methodology) -> dict[Column, str]:
         ("survey_count", "family_cards"): "data_keluarga no_kk, no_prop, no_kab, no_kec, no_kel",
         ("survey_count", "cards_surveyed"): "data_keluarga no_kk; KELUARGA NO_KK",
         ("survey_count", "median_survey_age_days"): "KELUARGA TGL_PENDATAAN",
+        **_PROFILES,
     }
+
+
+_PROFILES = {
+    ("family_profile", "family_key"): "KELUARGA KODE_KELUARGA (keyed pseudonym)",
+    ("family_profile", "village_code"): "KELUARGA KODE_DESA",
+    ("family_profile", "surveyed_on"): "KELUARGA TGL_PENDATAAN",
+    ("family_profile", "family_card"): "KELUARGA NO_KK; data_keluarga no_kk",
+    ("family_profile", "head_sex"): "ANGGOTA K.03, K.10",
+    ("family_profile", "head_marital_status"): "ANGGOTA K.07, K.10",
+    ("family_profile", "size_group"): "ANGGOTA (accepted rows)",
+    ("person_profile", "person_key"): "key of linked records",
+    ("person_profile", "family_key"): "ANGGOTA KODE_KELUARGA (keyed pseudonym)",
+    ("person_profile", "village_code"): (
+        "KELUARGA KODE_DESA; biodata_wni no_prop, no_kab, no_kec, no_kel; peserta kodeDesa"
+    ),
+    ("person_profile", "sex"): "ANGGOTA K.03; biodata_wni jenis_klmin; peserta sex",
+    ("person_profile", "birth_period"): "ANGGOTA K.04; biodata_wni tgl_lhr; peserta tglLahir",
+    ("person_profile", "relation"): "ANGGOTA K.10; biodata_wni stat_hbkel",
+    ("person_profile", "marital_status"): "ANGGOTA K.07; biodata_wni stat_kwn",
+    ("person_profile", "registry_status"): "biodata_wni stat_hidup, flag_status",
+}
 
 
 def _asked(indicators: list[Indicator] | tuple[Indicator, ...]) -> str:

@@ -2,7 +2,8 @@
 
 Schemas: `core` dimensions and facts, `mart` what analysts read, `open` publishable aggregates, `ops` runs, checks and
 quarantine without personal values, `vault` the key map, `service` action lists by name. Views stand in the
-migrations. The tables of the linkage, the programme, privacy and `open` have modules of their own.
+migrations. The tables of the dimensions with history, the linkage, the programme, privacy and `open` have modules of
+their own.
 """
 
 from datetime import date, datetime
@@ -11,10 +12,18 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from kampungkb.warehouse import linkage_models, open_models, privacy_models, programme_models
+from kampungkb.warehouse import dimension_models, linkage_models, open_models, privacy_models, programme_models
 from kampungkb.warehouse.base import SCHEMAS, Base, col, key, within
 
-__all__ = ["SCHEMAS", "Base", "linkage_models", "open_models", "privacy_models", "programme_models"]
+__all__ = [
+    "SCHEMAS",
+    "Base",
+    "dimension_models",
+    "linkage_models",
+    "open_models",
+    "privacy_models",
+    "programme_models",
+]
 
 
 class _Measures:

@@ -1,9 +1,9 @@
 """Publication: stage, audit, then apply the differences in one transaction. Readers see the old state or the new one.
 
-Tables keyed by `as_of` keep their history, and so do `core.quarantine_history` and `core.fact_family_score`, in which
-every load has its place; `mart.kampung_kb_effect` is made anew from all loads; all others show the greatest `as_of`
-ever published, so a backfill leaves them alone. The history of the crosswalk is one of them: it tells how what they
-show came about.
+Tables keyed by `as_of` keep their history, and so do `core.quarantine_history` and the tables with spells
+(`spells.HISTORIES`), in which every load has its place; `mart.kampung_kb_effect` is made anew from all loads; all
+others show the greatest `as_of` ever published, so a backfill leaves them alone. The history of the crosswalk is one of
+them: it tells how what they show came about.
 """
 
 import logging
@@ -32,11 +32,10 @@ from kampungkb.warehouse.gates import gate_results
 from kampungkb.warehouse.history import (
     EFFECT,
     HISTORY,
-    SCORES,
     compare_kampung_kb,
     place_in_history,
     place_linkage,
-    place_scores_in_history,
+    place_spells,
 )
 from kampungkb.warehouse.locks import PUBLISH, wait_for
 from kampungkb.warehouse.migrate import migrate
@@ -44,6 +43,7 @@ from kampungkb.warehouse.models import Base, LoadRun
 from kampungkb.warehouse.programme import load_programme
 from kampungkb.warehouse.release import release
 from kampungkb.warehouse.service import family_contacts
+from kampungkb.warehouse.spells import HISTORIES
 from kampungkb.warehouse.staging import Staging, staging
 
 log = logging.getLogger(__name__)
@@ -53,15 +53,18 @@ PROGRAMME_MARTS = (
     "kampung_kb_candidate",
 )
 COMPUTED = (
-    *("dim_region", "kampung_kb", "village", "region_measure"),
+    *("dim_date", "dim_region", "kampung_kb", "village", "region_measure", "fact_village_day"),
     *("village_index", "district_index", "regency_index", "indicator_coverage", "data_quality", "reconciliation"),
     *PROGRAMME_MARTS,
     "duplicate_count",
 )
-BY_AS_OF = ("mart.village_index", "mart.district_index", "mart.regency_index", "mart.data_quality")
+BY_AS_OF = (
+    *("mart.village_index", "mart.district_index", "mart.regency_index", "mart.data_quality"),
+    "core.fact_village_day",
+)
 BY_RUN = ("ops.check_result", "ops.gate_result")
 LATEST = (
-    *("core.dim_region", "core.kampung_kb", "core.dim_indicator", "core.family_score"),
+    *("core.dim_date", "core.dim_region", "core.kampung_kb", "core.dim_indicator", "core.family_score"),
     *("mart.indicator_coverage", "ops.quarantine", "vault.person_link", "vault.family_link"),
     "service.family_contact",
     *(f"mart.{name}" for name in PROGRAMME_MARTS),
@@ -144,6 +147,8 @@ def _stage(
     rows = sum(
         (
             staged.load_parquet("family_score", [scored.path / "family_score.parquet"]),
+            staged.load_parquet("family_profile", [scored.path / "family_profile.parquet"]),
+            staged.load_parquet("person_profile", [scored.path / "person_profile.parquet"]),
             staged.load_parquet("dim_indicator", [indicators]),
             staged.load_parquet("person_link", [linked.path / "person_link.parquet"]),
             staged.load_parquet("family_link", [linked.path / "family_link.parquet"]),
@@ -243,7 +248,7 @@ def _apply(engine: Engine, staged: Staging, run: Run, record: dict[str, Any]) ->
         }
         changed |= release(connection, staged, run.as_of) if latest else {}
         changed |= {HISTORY: place_in_history(connection, staged, run.as_of), **linkage}
-        changed[SCORES] = place_scores_in_history(connection, staged, run.as_of)
+        changed |= {name: place_spells(connection, staged, name, run.as_of) for name in HISTORIES}
         changed[EFFECT] = compare_kampung_kb(connection, staged, run.as_of)
         _record(connection, run.run_id, record)
     return Published(as_of=run.as_of, latest=latest, changed=changed)

@@ -18,12 +18,14 @@ import pyarrow.parquet as pq
 from sqlalchemy import (
     Boolean,
     Column,
+    CompoundSelect,
     Connection,
     Date,
     Double,
     Engine,
     Integer,
     MetaData,
+    Select,
     Table,
     Text,
     bindparam,
@@ -33,6 +35,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.types import TypeEngine
 
@@ -41,12 +44,14 @@ from kampungkb.settings import INCLUDE
 from kampungkb.warehouse.connect import libpq_uri
 from kampungkb.warehouse.locks import release_named, try_named
 from kampungkb.warehouse.models import Base
+from kampungkb.warehouse.spells import HISTORIES, keys_of, moved_name, said_of, spells
 
 log = logging.getLogger(__name__)
 
 PREFIX = "stage_"
 OPEN_PREFIX = "open_"  # tables of `open` are named as their marts are
 MARTS_SQL = INCLUDE / "sql" / "marts"
+_LITERAL = {"literal_binds": True}
 _ARROW: dict[type[TypeEngine[Any]], pa.DataType] = {
     Text: pa.string(),
     Integer: pa.int32(),
@@ -91,10 +96,6 @@ def _staged_tables(schema: str, run_id: str) -> dict[str, Table]:
             for c in Base.metadata.tables["vault.match_pair"].columns
             if c.name not in ("first_seen", "last_seen")
         ],
-        "village": [
-            *_text_columns("village_code", "village", "district_code", "regency_code"),
-            Column("kampung_kb", Boolean),
-        ],
         "region_measure": [
             *_text_columns("code", "basis"),
             Column("families", Integer),
@@ -118,7 +119,6 @@ def _staged_tables(schema: str, run_id: str) -> dict[str, Table]:
             *_text_columns("source", "subject"),
             *(Column(name, Integer) for name in ("expected", "staged")),
         ],
-        "moved_family": _text_columns("family_key", "basis"),
         "method_group": _text_columns("kind", "name"),
         "need_count": [*_text_columns("village_code", "indicator"), *_integer_columns("families", "persons")],
         "life_cycle_count": [
@@ -142,6 +142,12 @@ def _staged_tables(schema: str, run_id: str) -> dict[str, Table]:
             *_text_columns("caution"),
         ],
     }
+    for history in map(Base.metadata.tables.__getitem__, HISTORIES):
+        helpers[moved_name(history)] = _text_columns(*keys_of(history))
+    for name in ("dim_family", "dim_person", "dim_village"):
+        history = Base.metadata.tables[f"core.{name}"]
+        said = [history.c[n] for n in (*keys_of(history), *said_of(history))]
+        helpers[HISTORIES[f"core.{name}"]] = [Column(c.name, c.type) for c in said]
     for name, columns in helpers.items():
         Table(name, metadata, *columns, prefixes=["unlogged"])
     return {table.name: table for table in metadata.tables.values()}
@@ -151,6 +157,15 @@ def staged_columns() -> dict[str, dict[str, str]]:
     """Every staged table with its columns and their types, for those who read the SQL of the marts."""
     tables = _staged_tables("staged", "")
     return {name: {c.name: str(c.type).lower() for c in table.columns} for name, table in tables.items()}
+
+
+def spell_statements() -> dict[str, str]:
+    """The SQL that makes each table with spells, for the same readers."""
+    staged = _staged_tables("staged", "")
+    made = {name: spells(Base.metadata.tables[name], staged, date.min) for name in HISTORIES}
+    dialect = PGDialect()  # type: ignore[no-untyped-call]
+    written = {name: query.compile(dialect=dialect, compile_kwargs=_LITERAL) for name, query in made.items()}
+    return {name.partition(".")[2]: str(query) for name, query in written.items()}
 
 
 class Staging:
@@ -198,9 +213,13 @@ class Staging:
         ]
         rows = text(made).bindparams(*parameters).columns(*(column(c.name, c.type) for c in table.columns))
         source = rows.subquery("made")
-        names = [c.name for c in table.columns]
         connection.execute(text(f'set local search_path to "{self.schema}"'))
-        computed = connection.execute(insert(table).from_select(names, select(*(source.c[n] for n in names))))
+        return self.insert(connection, name, select(*(source.c[c.name] for c in table.columns)))
+
+    def insert(self, connection: Connection, name: str, made: Select[Any] | CompoundSelect[Any]) -> int:
+        """Fill a table with the result of a query that has its columns in order; returns the number of rows."""
+        table = self.tables[name]
+        computed = connection.execute(insert(table).from_select(table.c.keys(), made))
         connection.execute(text(f'analyze "{self.schema}"."{name}"'))
         return computed.rowcount
 
