@@ -39,7 +39,7 @@ def test_the_questions_of_planners_have_the_answers_that_the_page_shows(
     warehouse_run: Run, warehouse_engine: Engine
 ) -> None:
     asked = list(questions((PROJECT_ROOT / "docs" / "how-to" / "analyst.md").read_text(encoding="utf-8")))
-    assert len(asked) == 12
+    assert len(asked) == 13
     for number, states in enumerate(("1111111111", "1000000000")):
         tonight = dataclasses.replace(warehouse_run, run_id=f"run-{number}", as_of=AS_OF + timedelta(number))
         families = [Family("9" * 18, DABO, states, states, evidence="10--------"), *random_families(1, 30)]
