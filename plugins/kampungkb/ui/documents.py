@@ -11,7 +11,7 @@ INDEX = "index.html"
 
 
 def page_for(reader: Reader, name: str) -> Path | None:
-    """A page of the site by its relative name; None where there is none, or the reader's region bounds what they see."""
+    """A page of the site by its relative name; None where there is none, or a region bounds what the reader sees."""
     site = site_folder(load_settings()).resolve()
     path = (site / name).resolve()
     served = path.is_relative_to(site) and path.suffix == ".html" and path.is_file()
