@@ -533,7 +533,15 @@ def test_data_docs_are_shown_to_readers_of_the_whole_warehouse_and_nothing_else_
         linked = {href for href in re.findall(r'href="([^"#]+\.html)"', start.text) if not href.startswith("http")}
         assert linked and all(client.get(f"/data-docs/{href}").status_code == 200 for href in linked)
         assert start.headers["content-security-policy"].startswith("default-src 'none'; style-src 'unsafe-inline'")
-        for name in ("../access.yaml", "..%2Faccess.yaml", "%2e%2e/access.yaml", "/etc/passwd", "", "expectations"):
+        for name in (
+            "../access.yaml",
+            "..%2Faccess.yaml",
+            "%2e%2e/access.yaml",
+            "/etc/passwd",
+            "",
+            "expectations",
+            "%00.html",
+        ):
             assert client.get(f"/data-docs/{name}").status_code == 404, name
     assert page.get("/api/quality", "dabo")["data_docs"] is None
     assert page.status(f"/data-docs/{index}", "dabo") == 404

@@ -4,18 +4,19 @@ from pathlib import Path
 
 from kampungkb.settings import load_settings
 from kampungkb.ui.access import Reader
-from kampungkb.validation.results import site_folder
+from kampungkb.validation.results import INDEX, site_folder
 
 PAGES_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'self'"
-INDEX = "index.html"
 
 
 def page_for(reader: Reader, name: str) -> Path | None:
-    """A page of the site by its relative name; None where there is none, or a region bounds what the reader sees."""
-    site = site_folder(load_settings()).resolve()
-    path = (site / name).resolve()
-    served = path.is_relative_to(site) and path.suffix == ".html" and path.is_file()
-    return path if served and not reader.region else None
+    """A page of the site; None where there is none, or a region bounds what the reader sees.
+
+    The name is looked up among the pages that stand there, never joined to a path.
+    """
+    site = site_folder(load_settings())
+    pages = {} if reader.region else {path.relative_to(site).as_posix(): path for path in site.rglob("*.html")}
+    return pages.get(name)
 
 
 def index_for(reader: Reader) -> str | None:

@@ -46,14 +46,13 @@ from kampungkb.settings import INCLUDE, Settings
 
 # Importing it makes its expectation known to Great Expectations.
 from kampungkb.validation import gx_duckdb as gx_duckdb
-from kampungkb.validation.results import FILE, Outcome, Results, TableResults, read_results, site_folder
+from kampungkb.validation.results import FILE, INDEX, Outcome, Results, TableResults, read_results, site_folder
 from kampungkb.validation.suites import Expectation
 
 log = logging.getLogger(__name__)
 
 NIGHTS = 3
 TEMPLATES = INCLUDE / "data_docs"
-INDEX = "index.html"
 _FOREIGN = re.compile(
     r"""<(?:script|link|img|iframe|object|embed|base)\b|(?:href|src|action)\s*=\s*["']?\s*(?:https?:)?//""",
     re.IGNORECASE,

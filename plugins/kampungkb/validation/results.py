@@ -13,10 +13,11 @@ from kampungkb.settings import Settings
 from kampungkb.validation.suites import Suite
 
 FILE = "results.json"
+INDEX = "index.html"
 
 
 def site_folder(settings: Settings) -> Path:
-    """The folder of the site made from the results; it begins at `index.html`."""
+    """The folder of the site made from the results; it begins at `INDEX`."""
     return settings.root / "data-docs"
 
 
