@@ -47,6 +47,9 @@ app = typer.Typer(
 )
 app.add_typer(review, name="review")
 
+reports = typer.Typer(invoke_without_command=True)
+app.add_typer(reports, name="reports")
+
 linkage = typer.Typer(help="The model that finds the records of one person.", no_args_is_help=True)
 app.add_typer(linkage, name="linkage")
 
@@ -56,6 +59,11 @@ Day = Annotated[
 ]
 Families = Annotated[
     int, typer.Option("--families", min=1, envvar="KAMPUNGKB_SAMPLE_FAMILIES", help="Families of the sample.")
+]
+
+Purpose = Annotated[str, typer.Option("--purpose", help="What the list is for; it is recorded with the read.")]
+VillageStart = Annotated[
+    str, typer.Option("--village", help="Village code, or the beginning of one: a district, a regency.")
 ]
 
 
@@ -116,8 +124,8 @@ def sql(query: Annotated[str, typer.Argument(help="One SQL statement.")]) -> Non
 
 @app.command()
 def actions(
-    purpose: Annotated[str, typer.Option(help="What the list is for; it is recorded with the read.")],
-    village: Annotated[str, typer.Option(help="Village code, or the beginning of one: a district, a regency.")] = "",
+    purpose: Purpose,
+    village: VillageStart = "",
     sector: Annotated[str | None, typer.Option(help="Only the needs that this sector can meet.")] = None,
 ) -> None:
     """Print which families need which service, by name, as CSV. Every read is recorded."""
@@ -130,9 +138,11 @@ def actions(
         export_actions(engine, sys.stdout, village, sector, purpose)
 
 
-@app.command()
-def reports() -> None:
+@reports.callback()
+def publish(context: typer.Context) -> None:
     """Write the workbooks for meetings and the village sheets, of the latest load and with small counts suppressed."""
+    if context.invoked_subcommand:
+        return
     from kampungkb.connections import connections_from_environment
     from kampungkb.reporting.publishing import publish_reports
     from kampungkb.reporting.screen import Screen
@@ -141,6 +151,25 @@ def reports() -> None:
 
     written = publish_reports(Run("reports", today(), load_settings(), connections_from_environment()))
     Screen().line("report_written", files=len(written.files), villages=written.villages, path=written.path)
+
+
+@reports.command()
+def action_lists(
+    purpose: Purpose,
+    village: VillageStart = "",
+    sector: Annotated[str, typer.Option(help="Only the needs that this sector can meet.")] = "",
+    out: Annotated[Path | None, typer.Option(help="Folder (default: KAMPUNGKB_HOME/action_lists/<as_of>).")] = None,
+) -> None:
+    """Write a workbook for each village and sector: which families need what, by name. The read is recorded."""
+    from kampungkb.connections import connections_from_environment
+    from kampungkb.reporting.action_lists import write_action_lists
+    from kampungkb.reporting.screen import Screen
+    from kampungkb.run import Run, today
+    from kampungkb.settings import load_settings
+
+    run = Run("action-lists", today(), load_settings(), connections_from_environment())
+    written = write_action_lists(run, purpose, village, sector, out)
+    Screen().line("action_lists_written", files=written.files, needs=written.needs, path=written.path)
 
 
 @app.command()

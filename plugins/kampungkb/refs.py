@@ -107,6 +107,14 @@ class Retention(_Ref):
     deleted: tuple[Deleted, ...]
 
 
+class ActionLists(_Ref):
+    """Action lists written: folder, how many workbooks, how many needs of families they name."""
+
+    path: Path
+    files: int
+    needs: int
+
+
 class Reports(_Ref):
     """Reports written for the latest load: folder, date, the names of its files, how many village sheets."""
 

@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from kampungkb.errors import ConfigurationError, WarehouseError
 from kampungkb.landing import latest_snapshot, snapshot_path, snapshots
 from kampungkb.refs import Deleted, Retention
+from kampungkb.reporting.action_lists import default_folder
 from kampungkb.run import JAKARTA, SOURCES, Run
 from kampungkb.settings import INCLUDE, Settings
 from kampungkb.warehouse.connect import reason, warehouse
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 
 LIMITS_FILE = INCLUDE / "reference" / "retention.yaml"
 RESULTS = ("accepted", "persons", "scores")
-Limit = Literal["landing", "results", "quarantine", "run_logs", "history", "access_log"]
+Limit = Literal["landing", "results", "action_lists", "quarantine", "run_logs", "history", "access_log"]
 
 
 class _Strict(BaseModel):
@@ -118,6 +119,12 @@ def expired_results(settings: Settings, kind: str, before: date) -> list[Path]:
     return [folder for folder in folders[:-1] if folder.name < before.isoformat()]
 
 
+def expired_action_lists(settings: Settings, before: date) -> list[Path]:
+    """Folders of action lists by name of loads before `before`."""
+    folders = sorted(default_folder(settings).glob("????-??-??"))
+    return [folder for folder in folders if folder.name < before.isoformat()]
+
+
 def expired_logs(settings: Settings, before: date) -> list[Path]:
     """Journals and logs of runs last written before `before`, in Asia/Jakarta."""
     start = datetime.combine(before, datetime.min.time(), JAKARTA).timestamp()
@@ -129,6 +136,7 @@ def _files(settings: Settings, limits: Limits, today: date, dry_run: bool) -> It
     expired = {
         **{f"landing/{s}": ("landing", expired_snapshots(settings, s, before["landing"])) for s in SOURCES},
         **{kind: ("results", expired_results(settings, kind, before["results"])) for kind in RESULTS},
+        "action_lists": ("action_lists", expired_action_lists(settings, before["action_lists"])),
         "runs": ("run_logs", expired_logs(settings, before["run_logs"])),
     }
     for subject, (limit, paths) in expired.items():

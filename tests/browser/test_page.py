@@ -3,12 +3,13 @@
 import re
 from typing import Any
 
+import msoffcrypto
 import openpyxl
 import pytest
 
 from tests.browser.conftest import KEPT, Visit
 
-VIEWS = ("overview", "villages", "quality", "quarantine", "sources", "review")
+VIEWS = ("overview", "villages", "quality", "quarantine", "sources", "actions", "review")
 LATEST = "as_of = (select max(as_of) from ops.load_run)"
 
 # Every text against the colour behind it, by the formula of WCAG 2: pairs under 4.5 : 1 (3 : 1 where large).
@@ -161,6 +162,33 @@ def test_the_quarantine_of_a_village_is_downloaded_as_it_is_shown(steward: Visit
     page.fill("#search", "<img src=x onerror=alert(1)>")
     page.wait_for_selector("td.empty")
     steward.keep("quarantine-empty")
+    assert steward.faults == []
+
+
+def test_data_docs_open_from_the_quality_view(steward: Visit) -> None:
+    page = steward.open("quality")
+    page.locator('a[href^="data-docs/"]').click()
+    page.wait_for_url(re.compile(r"/data-docs/index\.html$"))
+    page.locator("table").first.wait_for()
+    steward.keep("data-docs")
+    assert (steward.faults, steward.elsewhere) == ([], [])
+
+
+def test_an_action_list_needs_a_purpose_and_comes_encrypted(steward: Visit) -> None:
+    page = steward.open("actions")
+    fetch = page.locator(".serverlist tbody button").first
+    fetch.click()
+    assert page.locator(".said.error").inner_text() == "Tulis dahulu untuk keperluan apa daftar ini."
+    page.fill("#purpose", "kunjungan <b>rumah</b>")
+    page.fill("#password", "rahasia penerima")
+    with page.expect_download() as waiting:
+        fetch.click()
+    waiting.value.save_as(KEPT / "action-list.xlsx")
+    locked = msoffcrypto.OfficeFile((KEPT / "action-list.xlsx").open("rb"))
+    locked.load_key(password="rahasia penerima", verify_password=True)
+    steward.until("document.querySelector('.said').textContent.includes('dicatat')")
+    recorded = "select count(*) from ops.access_log where purpose like 'kunjungan <b>rumah</b> (%user admin)'"
+    assert steward.airflow.sql(recorded) == [["2"]]
     assert steward.faults == []
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import msoffcrypto
 import openpyxl
 import pytest
 import sqlalchemy
@@ -16,7 +17,7 @@ from fastapi.testclient import TestClient
 
 from kampungkb.connections import Connection
 from kampungkb.errors import WarehouseError
-from kampungkb.ui import queries, review
+from kampungkb.ui import actions, queries, review
 from kampungkb.ui.access import Reader
 from kampungkb.ui.reading import reading
 from kampungkb.warehouse import embedded
@@ -40,6 +41,7 @@ LISTS = {
     "/api/quality/rules": queries.RULE_COLUMNS,
     "/api/quarantine": queries.QUARANTINE_COLUMNS,
     "/api/loads": queries.LOAD_COLUMNS,
+    "/api/action-lists": actions.COLUMNS,
     "/api/review": review.COLUMNS,
 }
 
@@ -243,6 +245,83 @@ def test_a_decision_from_elsewhere_or_by_others_is_refused(page: Page, pair: str
         assert decision(page, path, wrong).status_code == 422
     assert decision(page, "/api/review/ffffffff/decision", body).status_code == 404
     assert page.world.value("select count(*) from vault.match_decision where decision = 'same'") == 0
+
+
+# Action lists by name.
+
+
+def action_list(page: Page, need: tuple[str, str], name: str = "admin", **more: str) -> httpx.Response:
+    asked = {"village": need[0], "sector": need[1], "purpose": "kunjungan rumah", **more}
+    return decision(page, "/api/action-lists", asked, name)
+
+
+@pytest.fixture
+def need(page: Page, village: str) -> tuple[str, str]:
+    """The village and a sector that has something to do there."""
+    found = page.all_rows("/api/action-lists", search=village)
+    return village, max(found, key=lambda row: (row["needs"], row["sector"]))["sector"]
+
+
+def test_the_choice_of_lists_counts_what_they_hold(page: Page) -> None:
+    found = page.all_rows("/api/action-lists")
+    expected = "select village_code, sector, count(*) as needs from service.action_list group by 1, 2"
+    same([only("village_code", "sector", "needs")(row) for row in found], page.world.rows(expected))
+
+
+def test_a_list_names_the_families_of_the_warehouse_and_the_read_is_recorded(page: Page, need: tuple[str, str]) -> None:
+    answer = action_list(page, need)
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "private, no-store")
+    assert answer.headers["content-disposition"] == f'attachment; filename="action_list_{need[0]}_{need[1]}.xlsx"'
+    sheet = openpyxl.load_workbook(io.BytesIO(answer.content)).worksheets[0]
+    heading = int(str(sheet.print_title_rows).rpartition("$")[2])
+    shown = [(row[2].value, row[4].value) for row in sheet.iter_rows(min_row=heading + 1)]
+    query = "select head_name, family_code from service.action_list where village_code = :village and sector = :sector"
+    rows = page.world.rows(query, village=need[0], sector=need[1])
+    assert sorted(shown) == sorted((row["head_name"] or "–", row["family_code"]) for row in rows)
+    recorded = page.world.rows("select * from ops.access_log order by access_id desc limit 2")
+    assert {row["purpose"] for row in recorded} == {"kunjungan rumah (page Kampung KB, user admin)"}
+    assert {(row["role"], row["subject"]) for row in recorded} == {
+        ("kkb_steward", "service.action_list"),
+        ("kkb_steward", "service.family_contact"),
+    }
+
+
+def test_a_village_office_gets_the_lists_of_its_own_village_from_the_warehouse_itself(
+    page: Page, need: tuple[str, str]
+) -> None:
+    assert {row["village_code"] for row in page.all_rows("/api/action-lists", "dabo")} == {need[0]}
+    assert action_list(page, need, "dabo").status_code == 200
+    assert page.world.value("select role from ops.access_log order by access_id desc limit 1") == "kkb_village"
+    assert page.world.value("select count(*) from core.role_region") == 0
+    other = next(row for row in page.all_rows("/api/action-lists") if row["village_code"] != need[0])
+    assert action_list(page, (other["village_code"], other["sector"]), "dabo").status_code == 404
+    with reading(page.world.engine, Reader(name="dabo", role="village", region=need[0]), personal=True) as view:
+        seen = view.connection.execute(sqlalchemy.text("select distinct village_code from service.action_list"))
+        assert set(seen.scalars()) == {need[0]}, "whatever the statement asks for"
+
+
+def test_a_list_opens_with_the_password_given_else_with_the_recipients(page: Page, need: tuple[str, str]) -> None:
+    path = page.world.home / "recipients.yaml"
+    path.write_text("recipients: [{name: office, password: kept for them}]", encoding="utf-8")
+    path.chmod(0o600)
+    try:
+        for given, password in (({}, "kept for them"), ({"password": "typed today"}, "typed today")):
+            locked = msoffcrypto.OfficeFile(io.BytesIO(action_list(page, need, **given).content))
+            locked.load_key(password=password, verify_password=True)
+    finally:
+        path.unlink()
+
+
+def test_others_and_orders_without_a_purpose_get_no_list(page: Page, need: tuple[str, str]) -> None:
+    before = page.world.value("select count(*) from ops.access_log")
+    for name in ("singkep", "reader"):
+        assert action_list(page, need, name).status_code == 403
+        assert page.status("/api/action-lists", name) == 403
+    for wrong in ({"purpose": ""}, {"password": "short"}, {"sector": "../x"}, {"village": "21"}):
+        assert action_list(page, need, **wrong).status_code == 422, wrong
+    elsewhere = decision(page, "/api/action-lists", {}, "admin", **{"Sec-Fetch-Site": "cross-site"})
+    assert elsewhere.status_code == 403
+    assert page.world.value("select count(*) from ops.access_log") == before
 
 
 # Every figure equals a query on the marts.

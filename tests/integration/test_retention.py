@@ -13,6 +13,7 @@ from kampungkb import lake
 from kampungkb.connections import Connection
 from kampungkb.errors import ConfigurationError, KampungkbError
 from kampungkb.landing import Manifest, extract, snapshots
+from kampungkb.reporting.action_lists import default_folder
 from kampungkb.retention import LIMITS_FILE, apply_retention, load_limits
 from kampungkb.run import Run
 from kampungkb.warehouse import publish
@@ -54,6 +55,8 @@ def old_home(warehouse_run: Run) -> Run:
     for days in (300, 91, 2):
         for kind in ("accepted", "persons", "scores"):
             lake.private_folder(warehouse_run.settings.lake / kind / ago(days).isoformat())
+    for days in (31, 30):
+        lake.private_folder(default_folder(warehouse_run.settings) / ago(days).isoformat())
     runs = lake.private_folder(warehouse_run.settings.root / "runs")
     for name, days in (("old.jsonl", 100), ("new.jsonl", 1)):
         (runs / name).write_text("{}\n", encoding="utf-8")
@@ -69,9 +72,10 @@ def test_the_lake_keeps_what_is_young_or_needed(old_home: Run, warehouse_engine:
     assert left(old_home, "health_insurance") == [ago(300), ago(5)]  # the newest of the sample, and of real data
     for kind in ("accepted", "persons", "scores"):
         assert [path.name for path in (old_home.settings.lake / kind).iterdir()] == [ago(2).isoformat()]
+    assert [path.name for path in default_folder(old_home.settings).iterdir()] == [ago(30).isoformat()]
     assert [path.name for path in (old_home.settings.root / "runs").iterdir()] == ["new.jsonl"]
     counted = {each.subject: each.deleted for each in done.deleted if each.deleted}
-    expected = {"landing/family_survey": 2, "landing/civil_registry": 1, "runs": 1}
+    expected = {"landing/family_survey": 2, "landing/civil_registry": 1, "action_lists": 1, "runs": 1}
     assert counted == {**expected, "accepted": 2, "persons": 2, "scores": 2}
     with warehouse_engine.connect() as connection:
         recorded = connection.execute(text("select subject, deleted from ops.retention_run where deleted > 0")).all()

@@ -32,7 +32,7 @@ PARTS = {
     "ui_run_": ("success", "failed", "running", "queued"),
     "ui_severity_": ("critical", "warning", "info"),
     "ui_theme_": ("auto", "light", "dark"),
-    "ui_view_": ("overview", "villages", "quality", "quarantine", "sources", "review"),
+    "ui_view_": ("overview", "villages", "quality", "quarantine", "sources", "actions", "review"),
     "review_doubt_": ("between_thresholds", "conflict"),
     "review_fact_": ("source", "key", "name", "nik", "birth_date", "sex", "family_code", "family_card", "mother_name"),
     "review_sex_": ("1", "2"),

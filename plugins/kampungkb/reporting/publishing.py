@@ -21,7 +21,7 @@ from kampungkb.reporting.excel import build
 from kampungkb.reporting.pages import page
 from kampungkb.reporting.report import REPORTS, REPORTS_SQL, Report, report
 from kampungkb.reporting.villages import VillageSheet, by_district, sheet_page, village_sheets
-from kampungkb.reporting.words import Word, words_of
+from kampungkb.reporting.words import Word, labelled, words_of
 from kampungkb.run import Run
 from kampungkb.settings import Settings
 from kampungkb.warehouse.connect import reason, warehouse
@@ -73,23 +73,14 @@ def _latest(connection: Connection) -> date | None:
 
 
 def _rows(connection: Connection, declared: Report, word: Word) -> dict[str, Rows]:
-    """The rows of every sheet's query, ids replaced by Indonesian words where the sheet says so."""
+    """The rows of every sheet's query, ids replaced by words where the sheet says so."""
     rows: dict[str, Rows] = {}
     for sheet in declared.sheets:
         if sheet.query is None:
             continue
         statement = (REPORTS_SQL / f"{sheet.query}.sql").read_text(encoding="utf-8")
-        found = [dict(row) for row in connection.execute(text(statement)).mappings()]
-        for column in sheet.columns:
-            if column.label:
-                _label(found, column.name, column.label, word)
-        rows[sheet.id] = found
+        rows[sheet.id] = labelled(sheet, connection.execute(text(statement)).mappings(), word)
     return rows
-
-
-def _label(rows: Sequence[dict[str, Any]], column: str, kind: str, word: Word) -> None:
-    for row in rows:
-        row[column] = None if row[column] is None else word(kind, row[column]).id
 
 
 def _write(folder: Path, declared: Report, rows: Mapping[str, Rows], as_of: date) -> str:

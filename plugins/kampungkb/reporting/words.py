@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from kampungkb.reporting.messages import Message, message
+from kampungkb.reporting.report import Sheet
 from kampungkb.run import SOURCES
 from kampungkb.scoring.reading import load_methodology
 from kampungkb.warehouse.models import DimIndicator
@@ -28,6 +29,15 @@ def words_of(connection: Connection) -> Word:
         "source": {source: message(f"source_{source}") for source in SOURCES},
     }
     return lambda kind, each: known[kind].get(each) or Message(id=each, en=each)
+
+
+def labelled(sheet: Sheet, rows: Iterable[Any], word: Word) -> list[dict[str, Any]]:
+    """The rows (mappings) with ids replaced by Indonesian words in the columns that the sheet shows in words."""
+    kinds = {column.name: column.label for column in sheet.columns if column.label}
+    return [
+        {**row, **{name: word(kind, row[name]).id for name, kind in kinds.items() if row[name] is not None}}
+        for row in rows
+    ]
 
 
 def _titles(named: Iterable[Any]) -> dict[str, Message]:

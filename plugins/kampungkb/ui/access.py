@@ -7,18 +7,18 @@ stewards and its viewers analysts. A role opens views, a region bounds every row
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from kampungkb.errors import ConfigurationError, KampungkbError
+from kampungkb.declared import read_declared
+from kampungkb.errors import KampungkbError
 
 Role: TypeAlias = Literal["steward", "analyst", "viewer", "village"]
-View: TypeAlias = Literal["overview", "villages", "quality", "quarantine", "sources", "review"]
+View: TypeAlias = Literal["overview", "villages", "quality", "quarantine", "sources", "actions", "review"]
 
 VIEWS: dict[Role, tuple[View, ...]] = {
-    "steward": ("overview", "villages", "quality", "quarantine", "sources", "review"),
+    "steward": ("overview", "villages", "quality", "quarantine", "sources", "actions", "review"),
     "analyst": ("overview", "villages", "quality", "quarantine", "sources"),
-    "village": ("overview", "villages", "quality", "quarantine", "sources"),
+    "village": ("overview", "villages", "quality", "quarantine", "sources", "actions"),
     "viewer": ("overview", "villages"),
 }
 FILE = "access.yaml"
@@ -77,20 +77,7 @@ class Reader(_Frozen):
 
 def read_access(home: Path) -> Access:
     """The file under `home`, or the default; raises :class:`ConfigurationError` that names every fault."""
-    path = home / FILE
-    try:
-        declared = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Access.model_validate(declared or {})
-    except FileNotFoundError:
-        return DEFAULT
-    except yaml.YAMLError:
-        raise ConfigurationError(f"{path} is not YAML: correct it (docs/reference/access.md shows one).") from None
-    except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc']) or 'file'}: {fault['msg']}"
-            for fault in error.errors(include_input=False, include_url=False)
-        )
-        raise ConfigurationError(f"{path} cannot be used: {faults}. docs/reference/access.md shows one.") from None
+    return read_declared(home / FILE, Access, "docs/reference/access.md") or DEFAULT
 
 
 def reader_of(access: Access, name: str, airflow_roles: tuple[str, ...]) -> Reader:

@@ -11,9 +11,11 @@ from fastapi.responses import FileResponse, JSONResponse
 from starlette.middleware.base import RequestResponseEndpoint
 
 from kampungkb.errors import DecisionError, KampungkbError
-from kampungkb.ui import queries, review
+from kampungkb.ui import actions, queries, review
 from kampungkb.ui.access import NotAllowed
 from kampungkb.ui.asking import (
+    ActionListOrder,
+    ActionPage,
     Basis,
     Code,
     Decision,
@@ -25,6 +27,7 @@ from kampungkb.ui.asking import (
     ReviewPage,
     RulePage,
     Search,
+    Sector,
     Source,
     Undo,
     VillagePage,
@@ -178,11 +181,12 @@ def quarantine_download(
             413, f"More than {queries.EXPORT_ROWS:,} findings: choose a village, a source or a rule first."
         )
     name = "-".join(["quarantine", *filter(None, (filters.values["village"], filters.values["rule"]))])
-    return Response(
-        quarantine_workbook(found, language),
-        media_type=MEDIA_TYPE,
-        headers={"Content-Disposition": f'attachment; filename="{name}.xlsx"'},
-    )
+    return _workbook(quarantine_workbook(found, language), f"{name}.xlsx")
+
+
+def _workbook(content: bytes, name: str) -> Response:
+    """A workbook to download; `name` is made of codes alone."""
+    return Response(content, media_type=MEDIA_TYPE, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 @router.get("/api/sources", dependencies=[opening("sources")])
@@ -197,6 +201,22 @@ def loads(reader: ReaderDep, engine: EngineDep, page: LoadPage) -> Row:
     """A page of the published loads."""
     with reading(engine, reader) as view:
         return queries.loads(view, page)
+
+
+@router.get("/api/action-lists", dependencies=[opening("actions")])
+def action_choices(
+    reader: ReaderDep, engine: EngineDep, page: ActionPage, sector: Sector = "", search: Search = ""
+) -> Row:
+    """A page of the action lists there are, as counts."""
+    with reading(engine, reader) as view:
+        return actions.choices(view, page, sector=sector, search=search)
+
+
+@router.post("/api/action-lists", dependencies=[opening("actions"), Depends(same_origin)])
+def action_list(reader: ReaderDep, engine: EngineDep, order: ActionListOrder) -> Response:
+    """One action list by name as a workbook; the read is recorded with the reader's purpose."""
+    found = found_or_404(actions.action_list(engine, reader, **order.model_dump()), "There is no such list for you.")
+    return _workbook(found.content, found.file)
 
 
 @router.get("/api/review", dependencies=[opening("review")])

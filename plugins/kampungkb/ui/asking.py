@@ -8,7 +8,7 @@ from fastapi import Depends, HTTPException, Query, Request
 from fastapi import Path as PathParameter
 from pydantic import BaseModel, ConfigDict, Field
 
-from kampungkb.ui import queries, review
+from kampungkb.ui import actions, queries, review
 from kampungkb.ui.access import View
 from kampungkb.ui.reading import Page
 from kampungkb.ui.session import ReaderDep
@@ -18,6 +18,7 @@ Found = TypeVar("Found")
 Basis = Literal["survey", "integrated"]
 Search = Annotated[str, Query(max_length=100, pattern=r"^[^\x00]*$")]
 Code = Annotated[str, Query(max_length=10, pattern=r"^(\d{2,10}|unknown)?$")]
+Sector = Annotated[str, Query(pattern=r"^[a-z_]{0,50}$")]
 Source = Literal["", "family_survey", "civil_registry", "health_insurance"]
 
 
@@ -51,6 +52,7 @@ RulePage = Annotated[Page, Depends(paging(queries.RULE_COLUMNS, "failed", True))
 QuarantinePage = Annotated[Page, Depends(paging(queries.QUARANTINE_COLUMNS, "file", False))]
 ReviewPage = Annotated[Page, Depends(paging(review.COLUMNS, "match_weight", True))]
 LoadPage = Annotated[Page, Depends(paging(queries.LOAD_COLUMNS, "as_of", True))]
+ActionPage = Annotated[Page, Depends(paging(actions.COLUMNS, "village", False))]
 
 
 class Filters:
@@ -78,6 +80,17 @@ class Decision(BaseModel):
 
     decision: Literal["same", "different", "unsure"]
     reason: Reason
+
+
+class ActionListOrder(BaseModel):
+    """Which action list a reader wants, what for, and the password that shall open it (else the recipient's)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    village: str = Field(pattern=r"^\d{10}$")
+    sector: str = Field(pattern=r"^[a-z_]{1,50}$")
+    purpose: Reason
+    password: str = Field(default="", pattern=r"^(.{8,255})?$")
 
 
 class Undo(BaseModel):

@@ -20,6 +20,7 @@ STATEMENTS = INCLUDE / "sql" / "ui"
 SECONDS = 20
 SORT_MEMORY = "64MB"
 # A village office is bounded by the region in every statement; the warehouse's row security is for its own logins.
+# Families by name are bounded by both: see `_role_taken`.
 _ROLES = {"steward": "kkb_steward", "analyst": "kkb_analyst", "village": "kkb_analyst", "viewer": "kkb_viewer"}
 _ROLE = """
 select rolname
@@ -29,6 +30,9 @@ where rolname = :role and case
     else pg_has_role(current_user, oid, 'MEMBER')
 end
 """
+_OFFICE = "kkb_village"
+_ENTER = "insert into core.role_region (role_name, region_code) values (:role, :region)"
+_LEAVE = "delete from core.role_region where role_name = :role and region_code = :region"
 _UNKNOWN_TABLE = ("42P01", "3F000")
 
 
@@ -123,7 +127,7 @@ def reading(engine: Engine, reader: Reader, *, personal: bool = False) -> Iterat
     """One view of the warehouse, whatever is published meanwhile; raises :class:`WarehouseError` in one sentence.
 
     Where the warehouse has its group roles (`kkb_…`) and we may take them, the reader's is taken. `personal` is for
-    reading the vault: such a read may be recorded by the warehouse, so the transaction is not read-only.
+    reading `vault` or `service`: such a read may be recorded by the warehouse, so the transaction is not read-only.
     """
     options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": not personal}
     try:
@@ -131,12 +135,37 @@ def reading(engine: Engine, reader: Reader, *, personal: bool = False) -> Iterat
             connection.execute(text(f"set local statement_timeout = '{SECONDS}s'"))
             connection.execute(text(f"set local work_mem = '{SORT_MEMORY}'"))
             connection.execute(text("select set_config('kampungkb.purpose', :purpose, true)"), _purpose(reader))
-            if role := connection.execute(text(_ROLE), {"role": _ROLES[reader.role]}).scalar():
-                connection.execute(text(f'set local role "{role}"'))
-            yield Reading(connection, reader)
+            with _role_taken(connection, reader, personal):
+                yield Reading(connection, reader)
     except SQLAlchemyError as fault:
         if getattr(getattr(fault, "orig", None), "sqlstate", None) in _UNKNOWN_TABLE:
             raise WarehouseError(
                 "The warehouse is empty, or older than this page: nothing to show yet. Load once with `make run`."
             ) from None
         raise WarehouseError(f"The warehouse cannot be read: {reason(fault)}. Try again later.") from None
+
+
+@contextmanager
+def _role_taken(connection: Connection, reader: Reader, personal: bool) -> Iterator[None]:
+    """The reader's group role, for the rest of the transaction, where the warehouse has it and our login may take it.
+
+    A village office reads personal data as `kkb_village`, whose rows the warehouse itself limits to the regions in
+    `core.role_region`: the office's own is entered and taken out within the transaction, so that nobody else ever sees
+    it. Raises :class:`WarehouseError` where that is not possible.
+    """
+    office = personal and reader.role == "village"
+    role = connection.execute(text(_ROLE), {"role": _OFFICE if office else _ROLES[reader.role]}).scalar()
+    own = {"role": role, "region": reader.region}
+    if office and role is None:
+        raise WarehouseError(
+            f"The warehouse has no role {_OFFICE} that the page may take, so it shows an office no names: "
+            "see docs/how-to/roles.md."
+        )
+    if office:
+        connection.execute(text(_ENTER), own)
+    if role:
+        connection.execute(text(f'set local role "{role}"'))
+    yield
+    if office:
+        connection.execute(text("set local role none"))
+        connection.execute(text(_LEAVE), own)

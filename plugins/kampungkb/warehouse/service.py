@@ -6,7 +6,7 @@ from typing import TextIO
 
 import pyarrow as pa
 from psycopg import sql
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from kampungkb.engine.accepted import attach
@@ -29,21 +29,29 @@ def family_contacts(run: Run, validated: Sequence[Validated], linked: Linked) ->
         yield connection.sql(sql_text("family_contact")).to_arrow_reader(65_536)
 
 
+def record_read(connection: Connection, purpose: str) -> None:
+    """Write into `ops.access_log` who reads the action list and what for, with the transaction of `connection`.
+
+    Raises :class:`WarehouseError` where that is not possible: then nothing may be read.
+    """
+    try:
+        connection.execute(text("select set_config('kampungkb.purpose', :purpose, true)"), {"purpose": purpose})
+        connection.execute(text("select ops.note_access(:subject)"), {"subject": ACTION_LIST})
+    except SQLAlchemyError as fault:
+        raise WarehouseError(
+            f"The read of the action list cannot be recorded, so nothing was read: {reason(fault)}. "
+            "Load once with this version, with a user that may write."
+        ) from None
+
+
 def export_actions(engine: Engine, out: TextIO, village: str, sector: str | None, purpose: str) -> None:
     """Write the action list of a village (a code, or the beginning of one) as CSV, after recording who reads and why.
 
     `sector` is one of `core.dim_indicator`; None means all. Raises :class:`WarehouseError` where the warehouse cannot
     be read, or is older than the record of reads.
     """
-    try:
-        with engine.begin() as connection:
-            connection.execute(text("select set_config('kampungkb.purpose', :purpose, true)"), {"purpose": purpose})
-            connection.execute(text("select ops.note_access(:subject)"), {"subject": ACTION_LIST})
-    except SQLAlchemyError as fault:
-        raise WarehouseError(
-            f"The read of the action list cannot be recorded, so nothing was read: {reason(fault)}. "
-            "Load once with this version, with a user that may write."
-        ) from None
+    with engine.begin() as connection:
+        record_read(connection, purpose)
     query = sql.SQL(
         "select * from service.action_list where starts_with(village_code, {village})"
         " and sector = coalesce({sector}, sector) order by village_code, rt, rw, family_code, need"

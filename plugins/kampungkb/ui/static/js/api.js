@@ -25,9 +25,24 @@ export async function get(path, query, signal) {
   return answer(await fetch(address(`api/${path}`, query), { signal, headers: { Accept: "application/json" } }));
 }
 
-export async function post(path, body) {
+function send(path, body) {
   const headers = { Accept: "application/json", "Content-Type": "application/json" };
-  return answer(await fetch(`api/${path}`, { method: "POST", headers, body: JSON.stringify(body) }));
+  return fetch(`api/${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+}
+
+export async function post(path, body) {
+  return answer(await send(path, body));
+}
+
+/** Asks for a file with a body that no address may hold, and saves it under `name`. */
+export async function download(path, body, name) {
+  const response = await send(path, body);
+  if (!response.ok) return answer(response);
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await response.blob());
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
 const DAG = "nightly_load";

@@ -10,9 +10,10 @@ import { village, villages } from "./views/villages.js";
 import { quality } from "./views/quality.js";
 import { quarantine } from "./views/quarantine.js";
 import { review } from "./views/review.js";
+import { actions } from "./views/actions.js";
 import { sources } from "./views/sources.js";
 
-const VIEWS = { overview, villages, quality, quarantine, sources, review };
+const VIEWS = { overview, villages, quality, quarantine, sources, actions, review };
 const main = document.getElementById("main");
 let reader = { views: [] };
 let leaving;

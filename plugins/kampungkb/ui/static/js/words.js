@@ -41,6 +41,11 @@ export function named(kind, id) {
   return texts.names[kind]?.[id]?.[chosen] ?? id ?? "–";
 }
 
+/** All ids of a kind with their names: [[id, name]]. */
+export function namesOf(kind) {
+  return Object.keys(texts.names[kind] ?? {}).map((id) => [id, named(kind, id)]);
+}
+
 /** The sentences of a rule, what to do, and the columns it speaks of. */
 export function rule(id) {
   const found = texts.rules[id];
