@@ -13,7 +13,7 @@ from kampungkb.settings import PROJECT_ROOT
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
-def test_both_sides_count_the_same_and_are_measured(tmp_path: Path) -> None:
+def test_all_sides_count_the_same_and_are_measured(tmp_path: Path) -> None:
     command = [sys.executable, str(PROJECT_ROOT / "benchmarks" / "validation.py"), "--families", "700"]
     done = subprocess.run(
         [*command, "--members", "2500", "--out", str(tmp_path)],
@@ -28,9 +28,12 @@ def test_both_sides_count_the_same_and_are_measured(tmp_path: Path) -> None:
     assert figures["families"] == pytest.approx(700, rel=0.05)
     assert figures["members"] == pytest.approx(2500, rel=0.05)
     assert figures["failures"] > 500
-    assert {side: all(value > 0 for value in figures["sides"][side].values()) for side in ("product", "pandas")} == {
-        "product": True,
+    assert {name: all(value > 0 for value in side.values()) for name, side in figures["sides"].items()} == {
+        "rules": True,
+        "step": True,
         "pandas": True,
     }
-    assert "| ratio |" in (tmp_path / "validation.md").read_text(encoding="utf-8")
+    report = (tmp_path / "validation.md").read_text(encoding="utf-8")
+    assert "| ratio, all rules |" in report
+    assert "| ratio, the whole step |" in report
     assert not list(tmp_path.glob("validation-*/")), "the snapshot is left behind"

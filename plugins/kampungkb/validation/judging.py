@@ -71,7 +71,10 @@ def _numbers(values: Iterable[int]) -> str:
 def _create_candidates(
     database: duckdb.DuckDBPyConnection, table: str, repetition: Repetition, declared: Table | None
 ) -> None:
-    """Place the rows that share a key; only those are sorted, and only they need their text."""
+    """Place the rows that share a key; only those are sorted, and only they need their text.
+
+    They are looked for by the hash of the key, which is quicker: rows of one hash and two keys do not share a place.
+    """
     key = ", ".join(quoted(name) for name in repetition.key)
     order = ", ".join((*repetition.stays_first, "row_id"))
     text = f"{row_text(declared)} as row_text" if declared and "row_text" in order else "null as row_text"
@@ -79,14 +82,14 @@ def _create_candidates(
     database.execute(f"""
         create or replace table {table}_place as
         with candidate as (
-            select * from {table} anti join {table}_rejected using (row_id)
+            select *, hash({key}) as key_hash from {table} anti join {table}_rejected using (row_id)
         ),
-        repeated_key as (
-            select {key} from candidate group by {key} having count(*) > 1
+        repeated_hash as (
+            select key_hash from candidate group by key_hash having count(*) > 1
         ),
         repeated as (
             select staged.*, {text}
-            from (select candidate.* from candidate semi join repeated_key using ({key})) as staged {join}
+            from (select candidate.* from candidate semi join repeated_hash using (key_hash)) as staged {join}
         )
         select row_id, row_number() over (partition by {key} order by {order}) as place from repeated
     """)

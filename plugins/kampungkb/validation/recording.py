@@ -132,8 +132,7 @@ def write_accepted(
     staged = _columns(database, table)
     nullable = {column for e in suite.expectations if e.meta.effect == "null" for column in e.meta.columns}
     terms = [
-        f"case when list_contains(nulled.columns, {literal(name)}) then null else staged.{quoted(name)} end "
-        f"as {quoted(name)}"
+        f"case when nulled.{quoted(name)} then null else staged.{quoted(name)} end as {quoted(name)}"
         if name in nullable
         else f"staged.{quoted(name)}"
         for name in declared.names
@@ -141,8 +140,9 @@ def write_accepted(
     kept_beside = [name for name in staged if name.endswith("__cell") or name in ("village_code", *PLACE)]
     terms += [f"staged.{quoted(name)}" for name in kept_beside]
     _create_ruling(database, suite)
+    flags = [f"bool_or(ruling.column_name = {literal(name)}) as {quoted(name)}" for name in sorted(nullable)]
     database.execute(
-        "create or replace table nulled as select failure.row_id, list(distinct ruling.column_name) as columns "
+        f"create or replace table nulled as select {', '.join(['failure.row_id', *flags])} "
         "from failure inner join ruling on failure.expectation = ruling.expectation "
         "where ruling.action = 'value' group by failure.row_id"
     )
