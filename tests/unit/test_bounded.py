@@ -2,7 +2,10 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -43,3 +46,19 @@ def test_each_bound_is_kept_and_nobody_is_taken_along() -> None:
     results = run_each(behave, tasks, processes=2, memory=8 * GIGABYTE, seconds=3)
     assert results == ["a", Exceeded.TIME, Exceeded.MEMORY, "b", *[Exceeded.MEMORY] * 2, Exceeded.TIME, "c"]
     assert time.monotonic() - started < 60
+
+
+def test_a_process_that_ends_at_its_start_is_not_taken_for_a_file_too_large(tmp_path: Path) -> None:
+    program = tmp_path / "unguarded.py"
+    program.write_text(
+        "from os.path import basename\n"
+        "from kampungkb.errors import KampungkbError\n"
+        "from kampungkb.sources.bounded import run_each\n"
+        "try:\n"
+        "    run_each(basename, ['a/b'], processes=1, memory=1 << 30, seconds=10)\n"
+        "except KampungkbError as fault:\n"
+        "    print(fault)\n"
+    )
+    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=True, timeout=120)
+    assert "ended at its start (exit code 1)" in done.stdout
+    assert "__main__" in done.stdout

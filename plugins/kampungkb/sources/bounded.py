@@ -16,12 +16,14 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TypeVar, cast
 
+from kampungkb.errors import KampungkbError
+
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
 
 
 class Exceeded(Enum):
-    """The bound that a task broke. A process that died of anything but its time is taken to have died of memory."""
+    """The bound that a task broke. A process that died over a task, and not of its time, has died of memory."""
 
     MEMORY = "memory"
     TIME = "time"
@@ -33,7 +35,8 @@ def run_each(
     """The function's result for each task, in order; at most `processes` at once.
 
     `memory` bounds the address space of a process in bytes, `seconds` the time of a task on the clock. The function
-    must be importable by name and return something picklable; what it raises ends its process.
+    must be importable by name and return something picklable; what it raises ends its process. Raises
+    :class:`KampungkbError` where a process ends before it takes a task.
     """
     results: dict[int, _Result | Exceeded] = {}
     waiting = deque(enumerate(tasks))
@@ -78,6 +81,15 @@ def _start(function: Callable[[_Task], _Result], memory: int, seconds: float) ->
     with theirs:
         process = context.Process(target=_work, args=(theirs, function, memory, seconds), daemon=True)
         process.start()
+    try:
+        ours.recv()
+    except (EOFError, OSError):
+        process.join()
+        raise KampungkbError(
+            f"A process that reads files ended at its start (exit code {process.exitcode}); nothing was read. "
+            'A program of your own calls this below `if __name__ == "__main__":`; else see whether the machine '
+            f"lets a process have {memory >> 20} MiB (ulimit -v) and start others (ulimit -u)."
+        ) from None
     return ours, process
 
 
@@ -89,6 +101,7 @@ def _work(pipe: Connection, function: Callable[[_Task], _Result], memory: int, s
         with suppress(ValueError):  # the machine's own bound is narrower
             resource.setrlimit(limit, (wanted, hard))
     with suppress(EOFError):
+        pipe.send(None)  # at work
         while True:
             task = pipe.recv()
             signal.setitimer(signal.ITIMER_REAL, seconds)
