@@ -15,6 +15,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from airflow.sdk.execution_time import task_runner
 from pydantic import TypeAdapter
 
+from kampungkb import lake
 from kampungkb.connections import CIVIL_REGISTRY, FAMILY_WORKBOOKS, HEALTH_INSURANCE, WAREHOUSE, Connection
 from kampungkb.errors import KampungkbError, SourceUnavailable
 from kampungkb.orchestration.faults import describe, places
@@ -106,7 +107,8 @@ def step(body: Callable[..., Any]) -> Callable[..., Any]:
 
     The run comes from Airflow's context, the references from XCom, checked against the annotations. The step is
     recorded in the run's journal. An expected fault fails the task at once, except for a source that cannot be
-    reached: that, like anything unforeseen and like TERM (which Airflow would let pass), may be retried.
+    reached: that, like anything unforeseen and like TERM (which Airflow would let pass), may be retried. A step waits
+    while the lake is being rewritten (an erasure).
     """
     hints = get_type_hints(body)
     own = signature(body)
@@ -120,7 +122,11 @@ def step(body: Callable[..., Any]) -> Callable[..., Any]:
             references = {
                 name: TypeAdapter(hints[name]).validate_python(_plain(value)) for name, value in handed.items()
             }
-            with interruptible(), recording(run.settings, run.run_id, body.__name__, _source_of(references)) as current:
+            with (
+                interruptible(),
+                lake.in_use(run.settings),
+                recording(run.settings, run.run_id, body.__name__, _source_of(references)) as current,
+            ):
                 current.done(body(run, **references))
         except SourceUnavailable as fault:
             raise AirflowException(describe(fault)) from None

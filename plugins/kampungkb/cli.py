@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from kampungkb.errors import KampungkbError
 from kampungkb.review.cli import app as review
+from kampungkb.rights.cli import app as person
 from kampungkb.run import SOURCES
 
 _SAMPLE_FAMILIES = 32_000
@@ -46,6 +47,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(review, name="review")
+app.add_typer(person, name="person")
 
 reports = typer.Typer(invoke_without_command=True)
 app.add_typer(reports, name="reports")

@@ -1,13 +1,22 @@
-"""Folders of the lake: owner-only, written beside and renamed into place, so that none is ever half written."""
+"""Folders of the lake: owner-only, written beside and renamed into place, so that none is ever half written.
 
+Steps use the lake side by side (:func:`in_use`); what rewrites it as a whole has it alone (:func:`alone`).
+"""
+
+import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
+from kampungkb.errors import KampungkbError
 from kampungkb.settings import Settings
+
+PARTIAL = ".partial-"
+WAIT_SECONDS = 600.0
 
 
 def private_folder(path: Path) -> Path:
@@ -54,7 +63,7 @@ def replacing(target: Path) -> Iterator[Path]:
     Killed between the two renames at the end, it leaves the old folder there, and the next use puts it back.
     """
     private_folder(target.parent)
-    workshop = target.with_name(f".partial-{target.name}")
+    workshop = target.with_name(f"{PARTIAL}{target.name}")
     _settle(target, workshop)
     fresh = private_folder(workshop / "new")
     try:
@@ -64,3 +73,49 @@ def replacing(target: Path) -> Iterator[Path]:
         os.rename(fresh, target)
     finally:
         _settle(target, workshop)
+
+
+def settle_all(settings: Settings) -> None:
+    """Finish or undo whatever killed processes have left half done, anywhere in the lake; for who has it alone."""
+    for workshop in sorted(settings.lake.rglob(f"{PARTIAL}*")):
+        _settle(workshop.with_name(workshop.name.removeprefix(PARTIAL)), workshop)
+
+
+@contextmanager
+def in_use(settings: Settings) -> Iterator[None]:
+    """Keep the lake from being rewritten meanwhile; waits while somebody has it alone."""
+    with _lock(settings) as descriptor:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+
+
+@contextmanager
+def alone(settings: Settings) -> Iterator[None]:
+    """Have the lake alone: no step of a load runs meanwhile.
+
+    Raises :class:`KampungkbError` where a step does not end within :data:`WAIT_SECONDS`.
+    """
+    deadline = time.monotonic() + WAIT_SECONDS
+    with _lock(settings) as descriptor:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise KampungkbError(
+                        f"A load has been working in the lake for over {WAIT_SECONDS:.0f} seconds. Nothing was "
+                        "changed; let it finish (or end it), then run again."
+                    ) from None
+                time.sleep(0.1)
+        yield
+
+
+@contextmanager
+def _lock(settings: Settings) -> Iterator[int]:
+    """The open lock file; the kernel lets the lock go when the process ends, however it ends."""
+    descriptor = os.open(private_folder(settings.root) / "lake.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -4,7 +4,8 @@ What comes in: a run and a source id. What goes out: `lake/landing/<source>/<as_
 table and `manifest.json`, and a :class:`~kampungkb.refs.Snapshot` that points to it. A run for a date that has a
 snapshot replays it; a run for a date before the newest snapshot of any source never extracts, because the past
 cannot be read any more; everything else reads the source, and where that cannot be reached the last good snapshot
-stands in for up to a week. A snapshot that the gates or a person held back (:mod:`kampungkb.verdicts`) is none of
+stands in for up to a week. An erased person is left out before a snapshot is
+landed. A snapshot that the gates or a person held back (:mod:`kampungkb.verdicts`) is none of
 these: it is neither replayed nor built upon, and the last good one stands in on its date.
 """
 
@@ -24,6 +25,7 @@ from kampungkb.connections import Connection
 from kampungkb.contracts import Contract, contract
 from kampungkb.errors import ConfigurationError, GateClosed, KampungkbError, SourceUnavailable
 from kampungkb.refs import Snapshot
+from kampungkb.rights.blocking import without_blocked
 from kampungkb.run import SOURCES, Run
 from kampungkb.settings import Settings
 from kampungkb.sources import source_module
@@ -222,6 +224,7 @@ def _land(run: Run, source: str, connection: Connection, latest: Manifest | None
     _sweep(target.parent)
     with lake.replacing(target) as folder:
         extracted = module.extract(run, connection, previous, folder)
+        blocked = without_blocked(run, source, folder)
         manifest = Manifest(
             source=source,
             snapshot_id=snapshot_id,
@@ -238,6 +241,7 @@ def _land(run: Run, source: str, connection: Connection, latest: Manifest | None
             drift=extracted.drift,
             types=dict(extracted.types),
             parsed=extracted.parsed,
+            blocked=blocked,
         )
         (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2), encoding="utf-8")
         _owner_only(folder)

@@ -39,7 +39,7 @@ def allowed(role: str, schema: str, table: str, kind: str, regional: bool) -> se
     """What a role may do, written from the roles' description and not from the matrix."""
     if table == "access_log":
         return {"insert"} if role == "kkb_loader" else set()
-    if (role, table) == ("kkb_analyst", "match_review_count"):
+    if role == "kkb_analyst" and table in ("match_review_count", "erasure"):
         return set()  # a view over the vault, read with its reader's rights
     if role == "kkb_village":
         own = schema in ("core", "mart", "service") and regional and kind == "r"

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from kampungkb.connections import Connection
 from kampungkb.lake import private_folder
 from kampungkb.settings import PROJECT_ROOT, Settings
@@ -37,6 +39,13 @@ def kept_secret(settings: Settings, name: str) -> str:
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(fresh)
     return fresh
+
+
+def with_key(settings: Settings, connections: Mapping[str, Connection]) -> Settings:
+    """The settings with the sample's own pseudonym key where nothing is configured, as a load has it."""
+    if connections or settings.pseudonym_key is not None:
+        return settings
+    return settings.model_copy(update={"pseudonym_key": SecretStr(kept_secret(settings, "sample_pseudonym_key"))})
 
 
 def airflow_environment(settings: Settings, environ: Mapping[str, str], port: int = 8080) -> dict[str, str]:

@@ -51,7 +51,8 @@ class Manifest(_Frozen):
     earlier snapshot is used again only where both are unchanged. `watermark` is the greatest change time landed,
     `full_on` the `as_of` of the last full extraction; both null where the source has none. `sample` says that the
     connection was one of the generated sample. `types` are the kinds of values that the source itself declares, or
-    sends, by table and column (see :class:`Extracted`).
+    sends, by table and column (see :class:`Extracted`). `blocked` counts rows of erased persons that were left out, or
+    in which their names were.
     """
 
     source: str
@@ -69,6 +70,7 @@ class Manifest(_Frozen):
     drift: tuple[Drift, ...] = ()
     types: dict[str, dict[str, str]] = {}
     parsed: int = 0
+    blocked: int = 0
 
 
 @dataclass(frozen=True)

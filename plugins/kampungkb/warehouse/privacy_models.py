@@ -1,6 +1,7 @@
-"""Tables of privacy: who may see which region, who has read personal data, where to find a family."""
+"""Tables of privacy: who may see which region, who has read personal data, where to find a family, who was erased."""
 
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, Identity, Index, func
 from sqlalchemy.orm import Mapped, mapped_column
@@ -72,3 +73,43 @@ class RetentionRun(Base):
     as_of: Mapped[date] = col("Day from which the limits were counted")
     before: Mapped[date] = col("First day that was kept")
     deleted: Mapped[int] = col("Folders, files or rows deleted")
+
+
+class Erasure(Base):
+    """Persons erased on request."""
+
+    __tablename__ = "erasure"
+    __table_args__ = (within("ops", "Erasures of a person, one row a request; nothing in it says who the person was"),)
+
+    erasure_id: Mapped[int] = mapped_column(
+        Identity(always=True), primary_key=True, comment="Number of the erasure, in the order of time"
+    )
+    requested_by: Mapped[str] = col("Who ordered it")
+    reason: Mapped[str] = col("Why, in their words, without the person")
+    requested_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp(), comment="When it began")
+    finished_at: Mapped[datetime | None] = col("When it was done; null while it must be resumed")
+    counts: Mapped[dict[str, Any] | None] = col("Rows deleted or cleared by kind of file and table; null until done")
+
+
+class ErasureSubject(Base):
+    """What an unfinished erasure looks for."""
+
+    __tablename__ = "erasure_subject"
+    __table_args__ = (within("vault", "Values that name the person of an unfinished erasure; none once it is done"),)
+
+    erasure_id: Mapped[int] = key("Number of the erasure")
+    kind: Mapped[str] = key("Kind of the value, as include/reference/person_traces.yaml names it")
+    value: Mapped[str] = key("Value")
+
+
+class Blocked(Base):
+    """Erased persons that must not come back."""
+
+    __tablename__ = "blocked"
+    __table_args__ = (
+        within("vault", "Keyed digests of what named erased persons in the sources; such rows are not landed"),
+    )
+
+    digest: Mapped[str] = key("Keyed pseudonym of a kind and a value")
+    key_check: Mapped[str] = col("Check of the key it was made with")
+    blocked_on: Mapped[date] = col("Day of the erasure")

@@ -232,7 +232,7 @@ def staging(engine: Engine, run_id: str) -> Iterator[Staging]:
     metadata = next(iter(tables.values())).metadata
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as keeper:
         try_named(keeper, schema)
-        _drop_leftovers(keeper)
+        drop_leftovers(keeper)
         keeper.execute(text(f'create schema "{schema}"'))
         try:
             metadata.create_all(keeper)
@@ -242,7 +242,8 @@ def staging(engine: Engine, run_id: str) -> Iterator[Staging]:
             _drop(keeper, schema)
 
 
-def _drop_leftovers(keeper: Connection) -> None:
+def drop_leftovers(keeper: Connection) -> None:
+    """Drop the staging schemas of dead runs; `keeper` commits each statement by itself."""
     found = keeper.execute(text("select nspname from pg_namespace where nspname ~ :pattern"), {"pattern": f"^{PREFIX}"})
     for schema in found.scalars().all():
         if try_named(keeper, schema):
