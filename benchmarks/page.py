@@ -2,18 +2,24 @@
 
 Takes a home that has been loaded (`make run`), copies its warehouse on its embedded server, and repeats what the page
 reads, region by region, until there are `--villages` villages; `--quarantine` findings stand in quarantine. Then each
-route is asked as a steward, in this process, without a network. Figures only; nothing is asserted. The copy stays
-until the next run, so that a browser can look at it too (its address is printed).
+route is asked as a steward, in this process, without a network; with `--browser`, each view is opened in chromium and
+used too (`make test-browser` installs what that needs). Figures only; nothing is asserted. The copy stays until the
+next run.
 
-    KAMPUNGKB_HOME=var python benchmarks/page.py --villages 1600 --quarantine 170000
+    KAMPUNGKB_HOME=var python benchmarks/page.py --villages 1600 --quarantine 170000 --browser
 """
 
 import argparse
+import shutil
 import statistics
+import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
+import uvicorn
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from psycopg import sql
 from sqlalchemy import Engine, create_engine
@@ -30,17 +36,33 @@ ROUTES = {
     "villages, first page": "/api/villages",
     "villages, by another column, last page": "/api/villages?sort=tangguh&descending=true&page=60",
     "villages, searched": "/api/villages?search=desa",
+    "villages, tiles": "/api/tiles",
     "one village": "/api/villages/2104011001",
     "quality": "/api/quality",
     "quality, heat map": "/api/quality/villages?sort=validity",
     "quality, rules": "/api/quality/rules",
     "quarantine, first page": "/api/quarantine",
     "quarantine, by file, far page": "/api/quarantine?sort=file&page=5000",
-    "quarantine, searched": "/api/quarantine?search=NIK",
+    "quarantine, searched, 1 in 3 found": "/api/quarantine?search=NIK",
+    "quarantine, searched, nothing found": "/api/quarantine?search=zzzz",
     "quarantine, filters": "/api/quarantine/facets",
     "sources": "/api/sources",
+    "action lists": "/api/action-lists",
     "match review": "/api/review",
 }
+VIEWS = ("overview", "villages", "villages/2104011001", "quality", "quarantine", "sources", "actions", "review")
+# What people do in a view: its name, the view, and what is done to the page.
+USES = {
+    "villages: sort": ("villages", lambda page: page.click('button[data-sort="tangguh"]')),
+    "villages: Kampung KB only": ("villages", lambda page: page.select_option("#kampung-kb", "yes")),
+    "villages: next page": ("villages", lambda page: page.locator(".pager button").last.click()),
+    "quarantine: sort": ("quarantine", lambda page: page.click('button[data-sort="rule"]')),
+    "quarantine: one source": ("quarantine", lambda page: page.select_option("#filter-source", "civil_registry")),
+    "quarantine: next page": ("quarantine", lambda page: page.locator(".pager button").last.click()),
+    "quality: sort": ("quality", lambda page: page.locator('button[data-sort="validity"]').first.click()),
+}
+SETTLED = """() => document.querySelector('main[aria-busy="false"] h1')
+    && !document.querySelector('.serverlist[aria-busy="true"]')"""
 # Tables with a village code (or another code of a region) that are repeated for each further regency.
 REPEATED = {
     "core.dim_region": "code",
@@ -112,6 +134,7 @@ def main() -> None:
     parser.add_argument("--villages", type=int, default=1600)
     parser.add_argument("--quarantine", type=int, default=170_000)
     parser.add_argument("--tries", type=int, default=7)
+    parser.add_argument("--browser", action="store_true", help="open and use the page in chromium too")
     given = parser.parse_args()
     with embedded.running(load_settings()) as server:
         with psycopg.connect(server.uri("postgres"), autocommit=True) as connection:
@@ -125,10 +148,16 @@ def main() -> None:
             grow(connection, given.villages, given.quarantine)
             connection.execute("analyze")
         print(f"warehouse: {server.uri(DATABASE).split('@')[1]}")
-        _report(create_engine(server.url(DATABASE), pool_pre_ping=True), given.tries)
+        engine = create_engine(server.url(DATABASE), pool_pre_ping=True)
+        app = _app(engine)
+        _report(app, engine, given.tries)
+        if given.browser:
+            _paint(app, given.tries)
+        engine.dispose()
 
 
-def _report(engine: Engine, tries: int) -> None:
+def _app(engine: Engine) -> FastAPI:
+    """The page for a steward, without Airflow around it."""
     from kampungkb.ui.access import Reader
     from kampungkb.ui.app import create_app
     from kampungkb.ui.session import current_reader, may_read_dag, warehouse_engine
@@ -139,6 +168,10 @@ def _report(engine: Engine, tries: int) -> None:
         may_read_dag: lambda: None,
         warehouse_engine: lambda: engine,
     }
+    return app
+
+
+def _report(app: FastAPI, engine: Engine, tries: int) -> None:
     with engine.connect() as connection:
         for table in ("mart.village_index", "ops.quarantine", "ops.check_result", "mart.indicator_coverage"):
             rows = connection.exec_driver_sql(f"select count(*) from {table}").scalar_one()
@@ -146,7 +179,54 @@ def _report(engine: Engine, tries: int) -> None:
     print(f"\n{'route':<42} {'median ms':>10} {'slowest':>9} {'kB':>7}")
     for name, median, slowest, size in measure(TestClient(app), tries):
         print(f"{name:<42} {median:>10.1f} {slowest:>9.1f} {size / 1000:>7.1f}")
-    engine.dispose()
+
+
+def _paint(app: FastAPI, tries: int) -> None:
+    """Milliseconds to the first paint and to the whole view, and from a use of a view to its new state."""
+    from playwright.sync_api import sync_playwright
+
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
+    threading.Thread(target=server.run, daemon=True).start()
+    while not server.started:
+        time.sleep(0.05)
+    url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        print(f"\n{'view in chromium':<42} {'paint ms':>10} {'whole':>9}")
+        for view in VIEWS:
+            paints, wholes = zip(*(_opened(page, f"{url}#/{view}") for _ in range(tries)), strict=True)
+            print(f"{view:<42} {statistics.median(paints):>10.0f} {statistics.median(wholes):>9.0f}")
+        print(f"\n{'use in chromium':<42} {'median ms':>10} {'slowest':>9}")
+        for name, (view, use) in USES.items():
+            spent = [_used(page, f"{url}#/{view}", use) for _ in range(tries)]
+            print(f"{name:<42} {statistics.median(spent):>10.0f} {max(spent):>9.0f}")
+        browser.close()
+    server.should_exit = True
+
+
+def _opened(page: Any, address: str) -> tuple[float, float]:
+    page.goto("about:blank")
+    begun = time.perf_counter()
+    page.goto(address)
+    _settle(page)
+    whole = 1000 * (time.perf_counter() - begun)
+    paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0")
+    return paint, whole
+
+
+def _used(page: Any, address: str, use: Any) -> float:
+    _opened(page, address)
+    begun = time.perf_counter()
+    use(page)
+    _settle(page)
+    return 1000 * (time.perf_counter() - begun)
+
+
+def _settle(page: Any) -> None:
+    """Wait until the view stands; the page's content policy forbids what playwright does for that."""
+    while not page.evaluate(SETTLED):
+        time.sleep(0.005)
 
 
 if __name__ == "__main__":

@@ -1,24 +1,28 @@
 """The page of Airflow's UI, route by route, over a warehouse that the pipeline filled."""
 
+import inspect
 import io
 import json
 import os
 import re
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import msoffcrypto
 import openpyxl
 import pytest
 import sqlalchemy
+from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from kampungkb.connections import Connection
 from kampungkb.errors import WarehouseError
 from kampungkb.ui import actions, queries, review
-from kampungkb.ui.access import Reader
+from kampungkb.ui.access import VIEWS, Reader, Role
 from kampungkb.ui.reading import reading
 from kampungkb.warehouse import embedded
 from kampungkb.warehouse.connect import engine_of
@@ -82,24 +86,97 @@ def page(world: World, village: str, monkeypatch: pytest.MonkeyPatch) -> Page:
     return Page(app, world)
 
 
-def paths(page: Page) -> list[str]:
-    named = {route.path for route in page.app.routes if "GET" in getattr(route, "methods", ())}
-    values = {"{name:path}": "index.html", "{code}": "2104011001", "{key}": "abcd1234"}
-    return sorted(re.sub(r"\{[^}]+\}", lambda part: values[part[0]], path) for path in named)
+# Route by route: the routes are those of the application, so that a new one is tried too.
+
+OPEN_TO_ALL_READERS = {"/", "/assets/{name:path}", "/api/words", "/api/me"}
 
 
-def test_nothing_answers_a_visitor_without_a_session(page: Page) -> None:
+@dataclass(frozen=True)
+class Asked:
+    """A route of the application: its template, its method, and the view that it needs (None: any reader's)."""
+
+    template: str
+    method: str
+    view: str | None
+
+    def path(self, village: str) -> str:
+        values = {"{name:path}": "index.html", "{code}": village, "{key}": "abcd1234"}
+        return re.sub(r"\{[^}]+\}", lambda part: values[part[0]], self.template)
+
+    def status(self, client: TestClient, village: str) -> int:
+        own = {"Sec-Fetch-Site": "same-origin"}
+        return client.request(
+            self.method, self.path(village), json={} if self.method == "POST" else None, headers=own
+        ).status_code
+
+
+def routes(page: Page) -> list[Asked]:
+    """Every route and method, the view read from the dependency that `opening` made."""
+    return [
+        Asked(
+            route.path,
+            method,
+            next((view for each in route.dependant.dependencies if (view := _view(each.call))), None),
+        )
+        for route in page.app.routes
+        if isinstance(route, APIRoute)
+        for method in sorted(route.methods)
+    ]
+
+
+def _view(dependency: Any) -> Any:
+    return inspect.getclosurevars(dependency).nonlocals.get("view") if inspect.isfunction(dependency) else None
+
+
+def test_every_route_needs_a_view_or_is_one_that_any_reader_may_ask(page: Page) -> None:
+    found = routes(page)
+    assert len(found) > 20
+    assert {each.template for each in found if each.view is None} == OPEN_TO_ALL_READERS
+    assert {each.view for each in found} - {None} == set(VIEWS["steward"])
+
+
+def test_nothing_answers_a_visitor_without_a_session(page: Page, village: str) -> None:
     client = TestClient(page.app)
-    found = {path: client.get(path).status_code for path in paths(page)}
-    assert len(found) >= 16
-    assert set(found.values()) == {401}
-    own = {"Sec-Fetch-Site": "same-origin"}
-    for path in ("/api/review/abcd1234/decision", "/api/review/abcd1234/undo"):
-        assert client.post(path, json={"decision": "same", "reason": "x"}, headers=own).status_code == 401
+    assert {(each, each.status(client, village)) for each in routes(page)} == {(each, 401) for each in routes(page)}
+
+
+@pytest.mark.parametrize(
+    ("name", "role"), [("admin", "steward"), ("singkep", "analyst"), ("dabo", "village"), ("reader", "viewer")]
+)
+def test_a_role_opens_the_routes_of_its_views_and_no_others(page: Page, village: str, name: str, role: Role) -> None:
+    with page.asked_by(name) as client:
+        found = {each: each.status(client, village) for each in routes(page)}
+    refused = {each for each, status in found.items() if status == 403}
+    assert refused == {each for each in found if each.view is not None and each.view not in VIEWS[role]}
+    assert set(found.values()) <= {200, 403, 404, 422}
+
+
+def test_no_answer_to_a_village_office_names_another_village(page: Page, village: str) -> None:
+    others = {str(row["village_code"]) for row in page.world.rows("select village_code from mart.village_index")} - {
+        village
+    }
+    asked = [each for each in routes(page) if each.method == "GET"]
+    with page.asked_by("dabo") as client:
+        answers = {each.template: client.get(each.path(village)) for each in asked}
+        foreign = {client.get(each.path(min(others))).status_code for each in asked if "{code}" in each.template}
+    assert foreign == {404}
+    assert {template for template, answer in answers.items() if answer.status_code == 200} > {
+        "/api/overview",
+        "/api/tiles",
+    }
+    for template, answer in answers.items():
+        told = answer.text if "spreadsheet" not in answer.headers["content-type"] else _cells(answer.content)
+        assert not [code for code in others if code in told], template
+
+
+def _cells(workbook: bytes) -> str:
+    book = openpyxl.load_workbook(io.BytesIO(workbook))
+    return "\n".join(str(cell.value) for sheet in book.worksheets for row in sheet.iter_rows() for cell in row)
 
 
 def test_a_user_whom_the_access_file_does_not_know_sees_nothing(page: Page) -> None:
-    assert {page.status(path, "stranger", "viewer") for path in paths(page)} == {403}
+    with page.asked_by("stranger", "viewer") as client:
+        assert {each.status(client, "2104011001") for each in routes(page)} == {403}
 
 
 def test_a_broken_access_file_opens_nothing_and_says_what_is_wrong(page: Page) -> None:
@@ -117,23 +194,7 @@ def test_without_an_access_file_admins_are_stewards_and_viewers_analysts(page: P
     assert page.status("/api/me", "c", "op") == 403
 
 
-def test_a_role_opens_its_views_only(page: Page) -> None:
-    closed = ("/api/quality", "/api/quality/villages", "/api/quality/rules", "/api/quarantine", "/api/quarantine.xlsx")
-    for path in (*closed, "/api/quarantine/facets", "/api/sources", "/api/loads"):
-        assert page.status(path, "reader") == 403, path
-        assert page.status(path, "dabo") == 200, path
-
-
-def publish_open(world: World) -> None:
-    """The publishable tables, made from the marts where the warehouse does not have them."""
-    with world.engine.begin() as connection:
-        for name in ("regency_index", "district_index", "village_index"):
-            latest = f"select * from mart.{name} where {LATEST} and basis = 'integrated'"
-            connection.execute(sqlalchemy.text(f"create table if not exists open.{name} as {latest}"))
-
-
 def test_a_viewer_reads_the_publishable_figures_and_no_others(page: Page, village: str) -> None:
-    publish_open(page.world)
     measures = only("ibangga", "ketentraman", "families", "rentan", "berkembang", "tangguh")
     overview = page.get("/api/overview", "reader")
     regencies = page.world.rows("select * from open.regency_index")
@@ -143,13 +204,35 @@ def test_a_viewer_reads_the_publishable_figures_and_no_others(page: Page, villag
     measures = only("village_code", "ibangga", "ketentraman", "families", "rentan", "berkembang", "tangguh")
     same(list(map(measures, shown)), list(map(measures, page.world.rows("select * from open.village_index"))))
     assert len(page.get("/api/districts", "reader")) == page.world.value("select count(*) from open.district_index")
-    own = page.get(f"/api/villages/{village}", "reader")
-    assert ([row["basis"] for row in own["trend"]], own["indicators"]) == (["integrated"], [])
+
+
+def test_a_village_is_shown_to_a_viewer_as_it_is_published(page: Page, village: str) -> None:
+    found = page.get(f"/api/villages/{village}", "reader")
+    assert [row["basis"] for row in found["trend"]] == ["integrated"]
+    shown = "indicator, achieved, not_achieved as unmet, applicable, share"
+    published = page.world.rows(f"select {shown} from open.indicator_coverage where region_code = :code", code=village)
+    keys = only("indicator", "achieved", "unmet", "applicable", "share")
+    same([keys(row) for row in found["indicators"]], published)
+    regency = page.world.rows("select indicator, share from open.indicator_coverage where region_code = '2104'")
+    wanted = {row["indicator"]: row["share"] for row in regency}
+    assert all(row["region_share"] == wanted[row["indicator"]] for row in found["indicators"])
+    needs = {row["need"]: row["families"] for row in found["needs"]}
+    assert needs == {row["indicator"]: row["unmet"] for row in published if row["unmet"] is not None}
+    assert needs, "something is published"
+    of_function = {row["indicator"]: row["function"] for row in page.world.rows("select * from core.dim_indicator")}
+    for row in found["functions"]:
+        own = [r for r in published if of_function[r["indicator"]] == row["function"] and r["applicable"] is not None]
+        assert row["share"] == pytest.approx(sum(r["achieved"] for r in own) / sum(r["applicable"] for r in own))
+    programmes = "select programme, participating, share from open.programme_coverage where region_code = :code"
+    same(
+        [only("programme", "participating", "share")(row) for row in found["programmes"]],
+        page.world.rows(programmes, code=village),
+    )
+    assert "life_cycle" not in found
 
 
 def test_a_reader_takes_the_warehouses_role_where_there_is_one(page: Page) -> None:
     """A viewer who somehow asked for more than the page offers is refused by the warehouse itself."""
-    publish_open(page.world)
     with page.world.engine.begin() as connection:
         if connection.execute(sqlalchemy.text("select to_regrole('kkb_viewer')")).scalar() is None:
             connection.execute(sqlalchemy.text("create role kkb_viewer"))
@@ -416,6 +499,42 @@ def test_a_village_is_shown_with_its_trend_and_every_indicator(page: Page, villa
     same([only("indicator", "basis", "region_share")(row) for row in found["indicators"]], whole)
     assert all(row["unmet"] == row["applicable"] - row["achieved"] for row in found["indicators"])
     assert page.status("/api/villages/9999999999") == 404
+
+
+@pytest.mark.parametrize(
+    ("part", "mart", "columns"),
+    [
+        ("functions", "family_function", "function, basis, applicable, achieved, share"),
+        ("life_cycle", "life_cycle", "life_cycle, persons, families, insured_share"),
+        ("programmes", "programme_coverage", "programme, eligible, participating, share"),
+        ("needs", "sector_action", "sector, need, families, persons"),
+    ],
+)
+def test_every_part_of_a_village_is_its_mart(page: Page, village: str, part: str, mart: str, columns: str) -> None:
+    expected = page.world.rows(f"select {columns} from mart.{mart} where village_code = :code", code=village)
+    assert expected, "something to compare"
+    same(page.get(f"/api/villages/{village}")[part], expected)
+
+
+@pytest.mark.parametrize(("name", "table"), [("admin", "mart"), ("reader", "open")])
+def test_the_tiles_are_the_villages_in_their_districts(page: Page, name: str, table: str) -> None:
+    columns = "village_code, village, district, kampung_kb, ibangga, category"
+    latest = f"where {LATEST} and basis = 'survey'" if table == "mart" else ""
+    found = page.get("/api/tiles", name, basis="survey")
+    same(found, page.world.rows(f"select {columns} from {table}.village_index {latest}"))
+    assert [row["district"] for row in found] == sorted(row["district"] for row in found)
+
+
+def test_sources_and_loads_are_those_of_the_runs(page: Page) -> None:
+    loads = page.all_rows("/api/loads")
+    columns = "run_id, as_of, status"
+    same(
+        [only("run_id", "as_of", "status")(row) for row in loads],
+        page.world.rows(f"select {columns} from ops.load_run"),
+    )
+    sources = page.get("/api/sources")["sources"]
+    fresh = page.world.rows(f"select source, snapshot_date, stale from mart.source_freshness where {LATEST}")
+    same([only("source", "snapshot_date", "stale")(row) for row in sources], fresh)
 
 
 def test_quality_by_village_is_the_mart_and_one_village_alone_gives_its_own_score(page: Page, village: str) -> None:

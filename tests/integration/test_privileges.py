@@ -44,6 +44,8 @@ def allowed(role: str, schema: str, table: str, kind: str, regional: bool) -> se
     if role == "kkb_village":
         own = schema in ("core", "mart", "service") and regional and kind == "r"
         return {"select"} if own or schema == "open" or table in VILLAGE_READS.get(schema, ()) else set()
+    if (role, table) == ("kkb_viewer", "dim_indicator"):
+        return {"select"}
     if schema not in READS[role]:
         return set()
     if role == "kkb_loader" and kind == "r":

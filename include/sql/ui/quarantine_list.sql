@@ -1,4 +1,4 @@
--- What stands in quarantine as of the latest load. A search looks at each distinct text once.
+-- What stands in quarantine as of the latest load. A search finds what quarantine_match.sql found.
 -- Grain: one row per rejected row, nulled value or rejected workbook, and rule.
 select
     found.source,
@@ -23,24 +23,8 @@ where
     and (:action = '' or found.action = :action)
     and (
         :search = ''
-        or found.village_code in (
-            select named.code
-            from core.dim_region as named
-            where position(lower(:search) in lower(named.name)) > 0
-        )
-        or found.file in (
-            select written.file
-            from (select distinct each.file from ops.quarantine as each) as written
-            where position(lower(:search) in lower(written.file)) > 0
-        )
-        or found.column_name in (
-            select written.column_name
-            from (select distinct each.column_name from ops.quarantine as each) as written
-            where position(lower(:search) in lower(written.column_name)) > 0
-        )
-        or found.reason in (
-            select written.reason
-            from (select distinct each.reason from ops.quarantine as each) as written
-            where position(lower(:search) in lower(written.reason)) > 0
-        )
+        or found.village_code = any(cast(:villages as text[]))
+        or found.file = any(cast(:files as text[]))
+        or found.column_name = any(cast(:columns as text[]))
+        or found.reason = any(cast(:reasons as text[]))
     )

@@ -100,6 +100,13 @@ def districts(reader: ReaderDep, engine: EngineDep, basis: Basis = "integrated")
         return queries.districts(view, basis)
 
 
+@router.get("/api/tiles", dependencies=[opening("villages")])
+def tiles(reader: ReaderDep, engine: EngineDep, basis: Basis = "integrated") -> list[Row]:
+    """Every village as a tile of the small map."""
+    with reading(engine, reader) as view:
+        return queries.tiles(view, basis)
+
+
 @router.get("/api/villages", dependencies=[opening("villages")])
 def villages(
     reader: ReaderDep,

@@ -1,5 +1,7 @@
 """What each route of the page answers: a reading of the warehouse in, plain data out."""
 
+from collections.abc import Mapping
+
 from kampungkb.ui.reading import Page, Reading, Row
 
 TREND_LOADS = 60
@@ -12,6 +14,7 @@ VILLAGE_COLUMNS = (
     *("village_code", "village", "district", "kampung_kb", "families", "ketentraman", "kemandirian"),
     *("kebahagiaan", "ibangga", "change", "category", "rentan", "berkembang", "tangguh"),
 )
+TILE_COLUMNS = ("village_code", "village", "district", "kampung_kb", "ibangga", "category")
 QUALITY_COLUMNS = (
     *("village_code", "village", "district", "overall", "completeness", "validity", "uniqueness", "consistency"),
     *("currentness", "accuracy", "checked", "failed"),
@@ -31,6 +34,12 @@ VILLAGE_PARTS = {
     "life_cycle": ("mart.life_cycle", "village_life_cycle"),
     "programmes": ("mart.programme_coverage", "village_programme"),
     "needs": ("mart.sector_action", "village_need"),
+}
+# What viewers see of it; persons are not published (docs/decisions/0039).
+OPEN_VILLAGE_PARTS = {
+    "functions": ("open.indicator_coverage", "village_function"),
+    "programmes": ("open.programme_coverage", "village_programme"),
+    "needs": ("open.indicator_coverage", "village_need"),
 }
 
 
@@ -55,14 +64,20 @@ def villages(reading: Reading, page: Page, **filters: str) -> Row:
     return reading.page("village_list", page, "village_code", **filters)
 
 
+def tiles(reading: Reading, basis: str) -> list[Row]:
+    """Every village of the region with what a tile of the map shows, by district and code."""
+    rows = reading.rows("village_list", basis=basis, kampung_kb="", district="", search="")
+    shown = [{name: row[name] for name in TILE_COLUMNS} for row in rows]
+    return sorted(shown, key=lambda row: (row["district"] or "", row["village_code"]))
+
+
 def village(reading: Reading, code: str) -> Row | None:
     """All about one village, None where there is none or the reader may not see it."""
     trend = reading.rows("village_index", village_code=code, loads=TREND_LOADS)
     if not trend:
         return None
-    if reading.reader.role == "viewer":
-        return {"trend": trend, "indicators": []}
-    present = {part: name for part, (mart, name) in VILLAGE_PARTS.items() if reading.has(mart)}
+    parts = OPEN_VILLAGE_PARTS if reading.reader.role == "viewer" else VILLAGE_PARTS
+    present = {part: name for part, (mart, name) in parts.items() if reading.has(mart)}
     return {
         "trend": trend,
         "indicators": reading.rows("village_indicator", village_code=code),
@@ -91,12 +106,20 @@ def quality_rules(reading: Reading, page: Page, **filters: str) -> Row:
 
 def quarantine(reading: Reading, page: Page, **filters: str) -> Row:
     """One page of the quarantine; filters: `source`, `village`, `rule`, `action`, `search`."""
-    return reading.page("quarantine_list", page, QUARANTINE_KEY, "quarantine_seen", **filters)
+    return reading.page(
+        "quarantine_list", page, QUARANTINE_KEY, "quarantine_seen", **filters, **_found(reading, filters)
+    )
 
 
 def quarantine_export(reading: Reading, **filters: str) -> list[Row]:
     """The findings of the same filters, by place; at most one more than :data:`EXPORT_ROWS`."""
-    return reading.first("quarantine_list", EXPORT_ROWS + 1, QUARANTINE_KEY, "quarantine_seen", **filters)
+    found = _found(reading, filters)
+    return reading.first("quarantine_list", EXPORT_ROWS + 1, QUARANTINE_KEY, "quarantine_seen", **filters, **found)
+
+
+def _found(reading: Reading, filters: Mapping[str, str]) -> Row:
+    """The texts that a search finds, once for the rows and their number."""
+    return reading.rows("quarantine_match", search=filters["search"])[0]
 
 
 def quarantine_facets(reading: Reading) -> Row:

@@ -172,6 +172,57 @@ export function categoryBar(row) {
   );
 }
 
+const STEPS = [40, 50, 60, 70];
+const TILE = 20;
+const ACROSS = 6;
+
+/** The class of a tile by its index: 0 without one, 1 rentan, 2 to 4 berkembang, 5 tangguh. */
+function tileClass(row) {
+  if (row.ibangga === null) return 0;
+  return row.category === "tangguh" ? 5 : 1 + STEPS.filter((step) => step < 70 && row.ibangga >= step).length;
+}
+
+/** A small map: a square for each village, in blocks by district, coloured by its index; a click opens the village. */
+export function tileMap({ title, note, rows, onpick }) {
+  const blocks = Map.groupBy(rows, (row) => row.district ?? "–");
+  const legend = [[0, "–"], [1, "< 40"], [2, "40–50"], [3, "50–60"], [4, "60–70"], [5, "> 70"]];
+  return h(
+    "figure",
+    { class: "chart tiles" },
+    h("figcaption", {}, title),
+    h("p", { class: "hint" }, note),
+    h("div", { class: "blocks" }, [...blocks].map(([district, own]) => block(district, own, onpick))),
+    h(
+      "ul",
+      { class: "legend" },
+      legend.map(([step, label]) => h("li", {}, h("span", { class: `swatch tile-${step}`, "aria-hidden": "true" }), label)),
+      h("li", {}, h("span", { class: "swatch tile-kampung-kb", "aria-hidden": "true" }), "Kampung KB"),
+    ),
+  );
+}
+
+function block(district, rows, onpick) {
+  const height = Math.ceil(rows.length / ACROSS) * TILE;
+  const counted = CATEGORIES.map((id) => `${named("category", id)} ${rows.filter((row) => row.category === id).length}`);
+  return h(
+    "div",
+    { class: "block" },
+    h("p", {}, district),
+    s(
+      "svg",
+      { viewBox: `0 0 ${ACROSS * TILE} ${height}`, width: ACROSS * TILE, height, role: "img", "aria-label": `${district}: ${counted.join(", ")}` },
+      rows.map((row, place) => {
+        const [x, y] = [(place % ACROSS) * TILE + 1.5, Math.floor(place / ACROSS) * TILE + 1.5];
+        return s(
+          "rect",
+          { class: `tile tile-${tileClass(row)}${row.kampung_kb ? " tile-kampung-kb" : ""}`, x, y, width: TILE - 3, height: TILE - 3, rx: 2, "data-village": row.village_code, onclick: () => onpick(row) },
+          s("title", {}, `${row.village}: ${number(row.ibangga, 2)}${row.kampung_kb ? " · Kampung KB" : ""}`),
+        );
+      }),
+    ),
+  );
+}
+
 /** A value from 0 to `top` as a bar behind its number. */
 export function bar(value, { top = 100, text, tone = "neutral" } = {}) {
   if (value === null || value === undefined) return h("span", { class: "muted" }, "–");

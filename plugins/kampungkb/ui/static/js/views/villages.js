@@ -1,7 +1,7 @@
 // The villages as a list beside the districts, and one village in detail.
 
 import { get } from "../api.js";
-import { CATEGORIES, bar, barList, lineChart } from "../charts.js";
+import { CATEGORIES, bar, barList, lineChart, tileMap } from "../charts.js";
 import { debounced, h } from "../dom.js";
 import { BASES, basisName, card, categoryBadge, changeText, choice, field, kampungKb, newest, page, toggle } from "../parts.js";
 import { serverList, table } from "../table.js";
@@ -26,6 +26,7 @@ export function state(start, query) {
 export async function villages({ query, signal, remember }) {
   const current = state(START, query);
   const districts = h("div", {});
+  const map = h("div", {});
   const list = serverList({
     caption: T("ui_villages_caption"),
     query: current,
@@ -48,7 +49,11 @@ export async function villages({ query, signal, remember }) {
   });
   let known = [];
   const drawDistricts = async () => {
-    known = await get("districts", { basis: current.basis }, signal);
+    const [tiles, found] = await Promise.all(["tiles", "districts"].map((path) => get(path, { basis: current.basis }, signal)));
+    known = found;
+    map.replaceChildren(
+      tileMap({ title: T("ui_tiles"), note: T("ui_tiles_note"), rows: tiles, onpick: (row) => { location.hash = `#/villages/${row.village_code}`; } }),
+    );
     districts.replaceChildren(
       barList({
         title: T("ui_districts"),
@@ -99,7 +104,7 @@ export async function villages({ query, signal, remember }) {
         h("input", { type: "search", id: "search", value: current.search, maxlength: 100, placeholder: T("ui_search_village"), oninput: debounced((event) => list.update({ search: event.target.value.trim(), page: 1 })) }),
       ),
     ),
-    h("div", { class: "card" }, districts),
+    h("div", { class: "grid wide" }, h("div", { class: "card" }, map), h("div", { class: "card" }, districts)),
     h("div", { class: "card" }, list.element),
   );
 }
@@ -174,7 +179,7 @@ function needs(found) {
       { label: T("ui_need"), header: true, cell: (row) => named("indicator", row.need) },
       { label: T("ui_sector"), cell: (row) => named("sector", row.sector) },
       { label: T("families"), number: true, cell: (row) => bar(row.families, { top: most, text: number(row.families), tone: "rentan" }) },
-      ...(found.needs ? [{ label: T("ui_persons"), number: true, cell: (row) => number(row.persons) }] : []),
+      ...(rows.some((row) => row.persons !== null) ? [{ label: T("ui_persons"), number: true, cell: (row) => number(row.persons) }] : []),
     ],
   });
 }
@@ -191,7 +196,7 @@ function indicators(rows, reader) {
       { label: T("ui_indicator"), header: true, cell: (row) => named("indicator", row.indicator) },
       { label: T("ui_dimension"), cell: (row) => (row.in_index ? named("dimension", row.dimension) : `${named("dimension", row.dimension)} (${t("ui_not_in_index")})`) },
       { label: T("ui_share_integrated"), number: true, cell: (row) => bar(row.share, { top: 1, text: percent(row.share) }) },
-      { label: T("ui_share_survey"), number: true, cell: (row) => percent(row.survey?.share ?? null) },
+      ...(joined.some((row) => row.survey) ? [{ label: T("ui_share_survey"), number: true, cell: (row) => percent(row.survey?.share ?? null) }] : []),
       ...(reader.region.length === 10 ? [] : [{ label: T("ui_share_region"), number: true, cell: (row) => percent(row.region_share) }]),
       { label: T("ui_achieved"), number: true, cell: (row) => `${number(row.achieved)} / ${number(row.applicable)}` },
     ],
@@ -231,7 +236,7 @@ function programmes(rows) {
     rows,
     columns: [
       { label: T("ui_programme"), header: true, cell: (row) => row.programme },
-      { label: T("ui_eligible"), number: true, cell: (row) => number(row.eligible) },
+      ...(rows.some((row) => row.eligible !== null) ? [{ label: T("ui_eligible"), number: true, cell: (row) => number(row.eligible) }] : []),
       { label: T("ui_participating"), number: true, cell: (row) => number(row.participating) },
       { label: T("share"), number: true, cell: (row) => percent(row.share) },
     ],
