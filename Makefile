@@ -19,7 +19,7 @@ SEEDS ?= 2104 7
 SCALES ?= 1 2
 PERSONS ?= 2100000
 
-.PHONY: help setup run up test test-browser test-services test-scheduler bench bench-validate bench-link \
+.PHONY: help setup run up test test-browser test-services test-scheduler test-faults bench bench-validate bench-link \
 	evaluate-linkage lint lint-python lint-types lint-sql format lock clean
 
 help: ## list the commands
@@ -45,6 +45,9 @@ test-services: $(INSTALLED) ## the tests on PostgreSQL and MariaDB servers; fail
 
 test-scheduler: $(INSTALLED) ## a suspicious delivery under Airflow's own scheduler, answered by a person; some minutes
 	$(BIN)/pytest -m scheduler
+
+test-faults: $(INSTALLED) ## a publication killed at every statement, and its server; half an hour on two processors
+	$(BIN)/pytest -m faults -n $(JOBS) --maxprocesses 2 tests/faults
 
 bench: $(INSTALLED) ## measure whole nightly loads at SIZES families, report under var/bench
 	$(BIN)/python benchmarks/nightly.py $(SIZES)

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from kampungkb.errors import WarehouseError
 
@@ -41,7 +41,7 @@ def try_named(connection: Connection, name: str) -> bool:
 
 def release_named(connection: Connection, name: str) -> None:
     """Let the lock of a name go; a connection that is lost has let it go already."""
-    with suppress(DBAPIError):
+    with suppress(SQLAlchemyError):
         connection.execute(
             text("select pg_advisory_unlock(:space, hashtext(:name))"), {"space": NAMESPACE + 1, "name": name}
         )

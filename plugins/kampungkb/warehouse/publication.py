@@ -17,7 +17,7 @@ import adbc_driver_manager
 import pyarrow as pa
 from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import DataError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 
 from kampungkb.errors import ConfigurationError, WarehouseError
 from kampungkb.refs import Linked, Published, Scored, Snapshot, Validated
@@ -96,7 +96,6 @@ def publish(
         counts = load_counts(validated, linked, snapshots)
         record = {"as_of": run.as_of, "status": "success", "stale_sources": stale, "started_at": started}
         published = _apply(engine, staged, run, {**record, "counts": counts})
-        _analyze(engine, published)
     log.info(
         "Published as_of %s: %d rows changed, %.1f s",
         run.as_of,
@@ -251,6 +250,8 @@ def _apply(engine: Engine, staged: Staging, run: Run, record: dict[str, Any]) ->
         changed |= {name: place_spells(connection, staged, name, run.as_of) for name in HISTORIES}
         changed[EFFECT] = compare_kampung_kb(connection, staged, run.as_of)
         _record(connection, run.run_id, record)
+        for name in (name for name, rows in changed.items() if rows):
+            connection.execute(text(f"analyze {name}"))
     return Published(as_of=run.as_of, latest=latest, changed=changed)
 
 
@@ -259,13 +260,6 @@ def _record(connection: Connection, run_id: str, record: dict[str, Any]) -> None
     values = {**record, "finished_at": func.clock_timestamp()}
     statement = insert(LoadRun).values(run_id=run_id, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=["run_id"], set_=values))
-
-
-def _analyze(engine: Engine, published: Published) -> None:
-    """Fresh statistics for the tables that changed; no row is touched."""
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        for name in (name for name, rows in published.changed.items() if rows):
-            connection.execute(text(f"analyze {name}"))
 
 
 @contextmanager
@@ -279,6 +273,11 @@ def _clear_faults() -> Iterator[None]:
             "valid_from and valid_to in regions.csv and kampung_kb.csv (YYYY-MM-DD). Nothing was published."
         ) from None
     except SQLAlchemyError as fault:
+        if _lost_connection(fault):
+            raise WarehouseError(
+                f"The connection to the warehouse was lost: {reason(fault)}. It holds the load before or the whole of "
+                "this one, nothing between: check that the server runs, then run again."
+            ) from None
         raise WarehouseError(f"The publication failed and nothing was published: {reason(fault)}.") from None
     except adbc_driver_manager.Error as fault:
         state = fault.sqlstate or type(fault).__name__
@@ -286,3 +285,9 @@ def _clear_faults() -> Iterator[None]:
             f"Loading the staging tables failed ({state}) and nothing was published: check that the warehouse has room "
             "and still runs, then run again."
         ) from None
+
+
+def _lost_connection(fault: SQLAlchemyError) -> bool:
+    """Whether the session is gone or going: whether a COMMIT on its way arrived is then unknown."""
+    state = getattr(getattr(fault, "orig", None), "sqlstate", None) or ""
+    return (isinstance(fault, DBAPIError) and fault.connection_invalidated) or state.startswith(("08", "57P"))

@@ -190,7 +190,6 @@ class Staging:
         """Append Arrow batches to a table by binary COPY; returns the number of rows."""
         with self.bulk.cursor() as cursor:
             rows: int = cursor.adbc_ingest(name, reader, mode="append", db_schema_name=self.schema)
-        self.bulk.commit()
         return rows
 
     def compute(self, name: str, as_of: date, stale_sources: Sequence[str] = ()) -> int:
@@ -236,7 +235,7 @@ def staging(engine: Engine, run_id: str) -> Iterator[Staging]:
         keeper.execute(text(f'create schema "{schema}"'))
         try:
             metadata.create_all(keeper)
-            with adbc.connect(libpq_uri(engine)) as bulk:
+            with adbc.connect(libpq_uri(engine), autocommit=True) as bulk:
                 yield Staging(engine, bulk, schema, tables, run_id)
         finally:
             _drop(keeper, schema)

@@ -1,0 +1,116 @@
+"""Publication in a process of its own that is killed at a statement, and readers that watch the warehouse meanwhile."""
+
+import multiprocessing
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from kampungkb.errors import KampungkbError
+from kampungkb.run import Run
+from kampungkb.warehouse import publish
+from kampungkb.warehouse.base import SCHEMAS
+from kampungkb.warehouse.models import Base
+from tests.faults.server_proxy import StatementProxy
+
+# Imports once, not once a publication.
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["great_expectations", "tests.faults.publishing"])
+
+WHOLE = " union all ".join(
+    f"select '{name}' as name, count(*) as rows, md5(string_agg(row, '' order by row)) as digest from"
+    f" (select cast(to_jsonb(t) - array['started_at', 'finished_at'] as text) as row from {name} as t) as of_{n}"
+    for n, name in enumerate(sorted(Base.metadata.tables))
+)
+"""Rows and digest of every table in one statement, that is as of one moment; without the clock of a run."""
+
+State = dict[str, tuple[int, str | None]]
+
+
+def state(engine: Engine) -> State:
+    """What the warehouse holds."""
+    with engine.connect() as connection:
+        return {name: (rows, digest) for name, rows, digest in connection.execute(text(WHOLE))}
+
+
+def other_schemas(engine: Engine) -> int:
+    """How many schemas stand beside those of the warehouse: what is left of dead runs."""
+    query = (
+        "select count(*) from pg_namespace"
+        " where nspname !~ '^(pg_|information_schema|public)' and nspname <> all(:ours)"
+    )
+    with engine.connect() as connection:
+        return int(connection.execute(text(query), {"ours": list(SCHEMAS)}).scalar_one())
+
+
+def published(run: Run, references: tuple[Any, ...]) -> None:
+    """Publish; a fault that is expected ends the process with its message."""
+    try:
+        publish(run, *references)
+    except KampungkbError as fault:
+        sys.exit(str(fault))
+
+
+def publish_until(
+    proxy: StatementProxy,
+    number: int,
+    run: Run,
+    references: tuple[Any, ...],
+    act: Callable[[Any], None],
+    *,
+    held_back: bool = True,
+) -> int:
+    """Publish in another process and `act` on it at a statement, which is held back or still sent on.
+
+    Returns the exit code of the process: negative where a signal ended it.
+    """
+    started = threading.Event()
+    process = _FORKS.Process(target=published, args=(run, references))
+
+    def before(passing: int) -> bool:
+        if passing != number:
+            return True
+        started.wait()
+        act(process)
+        return not held_back
+
+    proxy.reset(before)
+    process.start()
+    started.set()
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+@contextmanager
+def watched(engine: Engine) -> Iterator[list[State]]:
+    """Read the whole warehouse again and again in another thread; the states seen, without repetitions in a row.
+
+    A reader that waits two seconds for a lock is a fault.
+    """
+    seen: list[State] = []
+    faults: list[SQLAlchemyError] = []
+    done = threading.Event()
+    impatient = create_engine(engine.url.update_query_dict({"options": "-c lock_timeout=2s"}))
+
+    def read() -> None:
+        try:
+            while not done.wait(0.1):
+                if (now := state(impatient)) not in seen[-1:]:
+                    seen.append(now)
+        except SQLAlchemyError as fault:
+            faults.append(fault)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        reader.join()
+        impatient.dispose()
+    assert not faults, faults
