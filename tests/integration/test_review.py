@@ -17,10 +17,11 @@ from kampungkb import lake
 from kampungkb.cli import app
 from kampungkb.connections import WAREHOUSE, Connection
 from kampungkb.engine.accepted import SOURCE_OF_PERSONS, attach
-from kampungkb.engine.duckdb import connect, sql_text
+from kampungkb.engine.duckdb import connect
 from kampungkb.errors import DecisionError, WarehouseError
 from kampungkb.linkage.decisions import Decision, Pair, Record, decide, decisions_for, in_force, undo
 from kampungkb.linkage.model import PARAMETERS, Model, Parameters, load_model, parse_definition, write_parameters
+from kampungkb.linkage.records import read_records
 from kampungkb.linkage.review import create_decisions, write_review
 from kampungkb.refs import Linked
 from kampungkb.run import Run
@@ -85,7 +86,7 @@ class Candidates:
     def review(self, linked: Linked, *pairs: tuple[str, str, float], decisions: list[Decision]) -> None:
         for (table,) in self.connection.execute("select table_name from duckdb_tables() where temporary").fetchall():
             self.connection.execute(f"drop table {table}")
-        self.connection.execute(f"create temp table person_record as {sql_text('link_records')}")
+        read_records(self.connection)
         self.connection.execute(
             "create temp table record_label as "
             "select record_id, min(record_id) over (partition by person_key) as label "

@@ -10,4 +10,3 @@ select
 from candidate_pair
 inner join person_record as left_record on candidate_pair.left_id = left_record.record_id
 inner join person_record as right_record on candidate_pair.right_id = right_record.record_id
-order by left_source, left_key, right_source, right_key

@@ -5,4 +5,3 @@ select
     source_key,
     pseudonym('family', source_key) as family_key
 from keluarga
-order by source_key

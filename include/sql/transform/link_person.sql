@@ -41,4 +41,3 @@ inner join label_key on record_label.label = label_key.label
 left join record_match on person_record.record_id = record_match.record_id
 left join previous
     on person_record.source = previous.source and person_record.source_key = previous.source_key
-order by person_record.source, person_record.source_key

@@ -16,4 +16,3 @@ left join person_record
     on previous.source = person_record.source and previous.source_key = person_record.source_key
 left join used on previous.person_key = used.person_key
 where person_record.record_id is null
-order by previous.source, previous.source_key

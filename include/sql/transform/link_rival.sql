@@ -1,4 +1,4 @@
--- Purpose: every candidate pair seen from each of its two records, for weighing it against its rivals.
+-- Purpose: every candidate pair of a batch seen from each of its two records, for weighing it against its rivals.
 -- Grain: one row per candidate pair and record of it. Pairs seen from one record whose other records have the same
 -- rival_key are rivals: they have the same number in rivals.
 -- Keys: (record_id, other_id).
@@ -13,17 +13,17 @@ with told_apart as (
 
 candidate as (
     select
-        candidate_pair.left_id,
-        candidate_pair.right_id,
-        candidate_pair.match_weight,
+        batch_pair.left_id,
+        batch_pair.right_id,
+        batch_pair.match_weight,
         told_apart.left_id is not null as told_apart,
         left_record.rival_key as left_rival_key,
         right_record.rival_key as right_rival_key
-    from candidate_pair
-    inner join compared_record as left_record on candidate_pair.left_id = left_record.record_id
-    inner join compared_record as right_record on candidate_pair.right_id = right_record.record_id
+    from batch_pair
+    inner join compared_record as left_record on batch_pair.left_id = left_record.record_id
+    inner join compared_record as right_record on batch_pair.right_id = right_record.record_id
     left join told_apart
-        on candidate_pair.left_id = told_apart.left_id and candidate_pair.right_id = told_apart.right_id
+        on batch_pair.left_id = told_apart.left_id and batch_pair.right_id = told_apart.right_id
 ),
 
 seen_from as (

@@ -3,7 +3,7 @@
 from duckdb import DuckDBPyConnection
 
 from kampungkb.linkage.model import Definition
-from kampungkb.linkage.splink_model import EXCLUSIVE, RIVAL, block_column
+from kampungkb.linkage.splink_model import EXCLUSIVE, ID, RIVAL, block_column
 
 PSEUDO_RECORDS = 10_000
 """The weight of the average frequency against the population's own, in records: small populations lean on it."""
@@ -12,20 +12,26 @@ PSEUDO_RECORDS = 10_000
 def add_blocks(connection: DuckDBPyConnection, definition: Definition, table: str, target: str) -> None:
     """Make `target`: the records of `table` with `block_1`…, `exclusive_key` and `rival_key`.
 
-    A blocking key shared by more records than its `at_most` is left out (null) for all of them.
+    A blocking key is 64 bits of the MD5 of its text: keys are grouped and joined by the million, and numbers fit in
+    memory. One shared by more records than its `at_most` is left out (null) for all of them.
     """
-    keys = ", ".join(f"({block.key}) as key_{place}" for place, block in enumerate(definition.blocking, start=1))
+    columns = {block_column(place): block for place, block in enumerate(definition.blocking, start=1)}
+    keys = ", ".join(f"md5_number_lower(cast({block.key} as varchar)) as {name}" for name, block in columns.items())
+    connection.execute(f"create or replace temp table record_block as select {ID}, {keys} from {table}")
+    for name, block in columns.items():
+        connection.execute(
+            f"create or replace temp table crowded_{name} as select {name} from record_block "
+            f"where {name} is not null group by {name} having count(*) > {block.at_most}"
+        )
     bounded = ", ".join(
-        f"case when key_{place} is not null and count(*) over (partition by key_{place}) <= {block.at_most} "
-        f"then key_{place} end as {block_column(place)}"
-        for place, block in enumerate(definition.blocking, start=1)
+        f"case when record_block.{name} not in (from crowded_{name}) then record_block.{name} end as {name}"
+        for name in columns
     )
-    drop = ", ".join(f"key_{place}" for place in range(1, len(definition.blocking) + 1))
     connection.execute(
-        f"create or replace table {target} as "
-        f"with keyed as (select *, {keys}, cast({definition.one_record_per or 'null'} as varchar) as {EXCLUSIVE}, "
-        f"cast({definition.rivals or definition.one_record_per or 'null'} as varchar) as {RIVAL} from {table}) "
-        f"select * exclude ({drop}), {bounded} from keyed"
+        f"create or replace table {target} as select {table}.*, "
+        f"cast({definition.one_record_per or 'null'} as varchar) as {EXCLUSIVE}, "
+        f"cast({definition.rivals or definition.one_record_per or 'null'} as varchar) as {RIVAL}, {bounded} "
+        f"from {table} inner join record_block on {table}.{ID} = record_block.{ID}"
     )
 
 

@@ -7,10 +7,10 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 
-def label_records(connection: DuckDBPyConnection, pairs: str) -> None:
-    """From `person_record` and the pairs (`left_id, right_id`) of a query make `record_label` (`record_id, label`).
+def label_records(connection: DuckDBPyConnection, pairs: str, target: str = "record_label") -> None:
+    """From `person_record` and the pairs (`left_id, right_id`) of a query make `target` (`record_id, label`).
 
-    Record ids count from 1 without gaps. The label is the smallest `record_id` of the person.
+    Record ids count from 1 without gaps. The label is the smallest `record_id` that hangs together with the record.
     """
     found = connection.execute(pairs).fetchnumpy()
     left, right = (np.asarray(found[name], dtype=np.int64) for name in ("left_id", "right_id"))
@@ -21,5 +21,5 @@ def label_records(connection: DuckDBPyConnection, pairs: str) -> None:
     _, first = np.unique(component, return_index=True)
     labels = pa.table({"record_id": pa.array(np.arange(1, size)), "label": pa.array(first[component][1:])})
     connection.register("labelled", labels)
-    connection.execute("create or replace temp table record_label as select record_id, label from labelled")
+    connection.execute(f"create or replace temp table {target} as select record_id, label from labelled")
     connection.unregister("labelled")

@@ -34,21 +34,19 @@ def decide(connection: DuckDBPyConnection, model: Model) -> None:
     the rules `model`, `model_household` and `steward`, and `shared` keeps only groups of records of one person.
     """
     connection.execute("alter table shared rename to exact_shared")
+    label_records(connection, sql_text("link_edge"), "record_component")
+    connection.execute(
+        "create or replace temp table pair_weight as select left_id, right_id, label as component, match_weight, "
+        f"cast(null as double) as weight_household, {_never(model.definition)} as contradictory "
+        "from candidate_pair inner join record_component on left_id = record_id"
+    )
     _weigh(connection, model)
     _label(connection)
-    connection.execute(
-        "create or replace table candidate_pair as select *, cast(0 as integer) as level_household, "
-        "cast(0 as double) as weight_household, cast(null as double) as probability from candidate_pair"
-    )
     if (household := model.definition.household) is not None:
-        connection.execute(f"create or replace temp table household_link as {sql_text('link_household')}")
         _add_households(connection, model, household)
         _weigh(connection, model)
         _label(connection)
-    connection.execute(
-        "update candidate_pair set probability = 1 / (1 + pow(2, -posterior.weight)) from posterior "
-        "where candidate_pair.left_id = posterior.left_id and candidate_pair.right_id = posterior.right_id"
-    )
+    connection.execute(f"create or replace table candidate_pair as {sql_text('link_weighed_pair')}")
     _name_rules(connection, model)
 
 
@@ -66,8 +64,8 @@ def _weigh(connection: DuckDBPyConnection, model: Model) -> None:
     weigh_rivals(connection)
     connection.execute(
         "create or replace temp table model_pair as "
-        f"select left_id, right_id, posterior.weight - {accept} as weight, {_never(model.definition)} as contradictory "
-        "from candidate_pair inner join posterior using (left_id, right_id)"
+        f"select left_id, right_id, posterior.weight - {accept} as weight, contradictory "
+        "from pair_weight inner join posterior using (left_id, right_id)"
     )
     connection.execute(
         f"create or replace temp table joined_pair as {sql_text('link_joined')}",
@@ -121,12 +119,17 @@ def _label(connection: DuckDBPyConnection) -> None:
 
 
 def _add_households(connection: DuckDBPyConnection, model: Model, household: Household) -> None:
+    """Give the pairs of families that share other linked members the weight of one family."""
     instead = " + ".join(f"weight_{name}" for name in household.instead_of)
     gain = f"greatest({model.weight(household.comparison, household.level)} - ({instead}), 0.0)"
-    connection.execute(f"create or replace temp table acquainted as {sql_text('link_acquainted')}")
+    connection.execute(f"create or replace temp table household_link as {sql_text('link_household')}")
     connection.execute(
-        f"update candidate_pair set level_household = 1, weight_household = {gain}, "
-        f"match_weight = match_weight + {gain} "
-        "from acquainted where candidate_pair.left_id = acquainted.left_id "
-        "and candidate_pair.right_id = acquainted.right_id"
+        "create or replace temp table acquainted as "
+        f"select left_id, right_id, {gain} as gain from ({sql_text('link_acquainted')}) "
+        "inner join candidate_pair using (left_id, right_id)"
+    )
+    connection.execute(
+        "create or replace temp table pair_weight as select pair_weight.* replace ("
+        "match_weight + coalesce(gain, 0.0) as match_weight, gain as weight_household) "
+        "from pair_weight left join acquainted using (left_id, right_id)"
     )

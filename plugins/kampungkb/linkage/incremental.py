@@ -10,8 +10,8 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from kampungkb.engine.duckdb import sql_text
-from kampungkb.linkage.model import Definition, Model
-from kampungkb.linkage.prediction import PAIR, TABLE, pair_columns, predict, prepare, weigh
+from kampungkb.linkage.model import Model
+from kampungkb.linkage.prediction import PAIR, TABLE, match_weight, pair_columns, predict, prepare
 from kampungkb.linkage.splink_model import CHANGED, ID
 
 CANDIDATE_PAIR = "candidate_pair.parquet"
@@ -38,8 +38,7 @@ def find_pairs(connection: DuckDBPyConnection, model: Model, table: str, earlier
         predict(connection, model)
         return int(records)
     predict(connection, model, only_changed=True)
-    _reuse(connection, model.definition, earlier / CANDIDATE_PAIR)
-    weigh(connection, model)
+    _reuse(connection, model, earlier / CANDIDATE_PAIR)
     return int(changed)
 
 
@@ -64,10 +63,10 @@ def _fingerprint(connection: DuckDBPyConnection, model: Model) -> None:
     )
 
 
-def _reuse(connection: DuckDBPyConnection, definition: Definition, pairs: Path) -> None:
+def _reuse(connection: DuckDBPyConnection, model: Model, pairs: Path) -> None:
     connection.execute(
         f"insert into {PAIR} by name select left_record.{ID} as left_id, right_record.{ID} as right_id, "
-        f"{', '.join(f'earlier.{name}' for name in pair_columns(definition))} "
+        f"{match_weight(model)}, {', '.join(f'earlier.{name}' for name in pair_columns(model.definition))} "
         f"from read_parquet('{_quoted(pairs)}') as earlier "
         f"inner join {TABLE} as left_record "
         "on earlier.left_source = left_record.source and earlier.left_key = left_record.source_key "

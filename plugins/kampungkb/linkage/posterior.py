@@ -16,13 +16,26 @@ Numbers = NDArray[np.float64]
 Positions = NDArray[np.int64]
 
 ROUNDS = 30
+PAIRS_AT_ONCE = 1_000_000
 
 
 def weigh_rivals(connection: DuckDBPyConnection) -> None:
-    """From `candidate_pair`, `compared_record` and `steward_decision` make `posterior`.
+    """From `pair_weight`, `compared_record` and `steward_decision` make `posterior`.
 
-    Columns: `left_id`, `right_id`, `weight` (log2 of the odds of the pair beside its rivals).
+    Columns: `left_id`, `right_id`, `weight` (log2 of the odds of the pair beside its rivals). What a pair weighs
+    depends on the pairs of its component alone, so components are taken in batches, which bounds the memory.
     """
+    connection.execute("create or replace temp table posterior (left_id bigint, right_id bigint, weight double)")
+    ((pairs,),) = connection.execute("select count(*) from pair_weight").fetchall()
+    batches = pairs // PAIRS_AT_ONCE + 1
+    for batch in range(batches):
+        connection.execute(
+            f"create or replace temp table batch_pair as from pair_weight where component % {batches} = {batch}"
+        )
+        _weigh_batch(connection)
+
+
+def _weigh_batch(connection: DuckDBPyConnection) -> None:
     connection.execute(
         "create or replace temp table rival as "
         f"select *, row_number() over (order by record_id, other_id) - 1 as position from ({sql_text('link_rival')})"
@@ -40,7 +53,7 @@ def weigh_rivals(connection: DuckDBPyConnection) -> None:
     once = record < other
     columns = {"left_id": record[once], "right_id": other[once], "weight": found[once]}
     connection.register("weighed", pa.table({name: pa.array(values) for name, values in columns.items()}))
-    connection.execute("create or replace temp table posterior as from weighed")
+    connection.execute("insert into posterior from weighed")
     connection.unregister("weighed")
 
 

@@ -27,15 +27,17 @@ def predict(connection: DuckDBPyConnection, model: Model, *, only_changed: bool 
     predicted = made.inference.predict(
         threshold_match_probability=model.definition.decision.floor, warning_mode="never"
     )
-    connection.execute(f"create or replace table {PAIR} as {_select(model.definition, predicted.physical_name)}")
+    connection.execute(
+        f"create or replace table {PAIR} as select left_id, right_id, {match_weight(model)}, "
+        f"{', '.join(pair_columns(model.definition))} from ({_select(model.definition, predicted.physical_name)})"
+    )
     predicted.drop_table_from_database_and_remove_from_cache()
-    weigh(connection, model)
 
 
-def weigh(connection: DuckDBPyConnection, model: Model) -> None:
-    """Set `match_weight` of `candidate_pair` to what the weights of its comparisons sum up to."""
+def match_weight(model: Model) -> str:
+    """SQL: `match_weight`, what the weights of a pair's comparisons sum up to."""
     weights = " + ".join(f"weight_{each.name}" for each in model.definition.comparisons)
-    connection.execute(f"update {PAIR} set match_weight = {model.prior_weight} + {weights}")
+    return f"{model.prior_weight} + {weights} as match_weight"
 
 
 def pair_columns(definition: Definition) -> list[str]:
@@ -58,4 +60,4 @@ def _select(definition: Definition, predicted: str) -> str:
         adjusted = any(level.term_frequency for level in each.levels)
         weight = f"mw_{each.name} + mw_tf_adj_{each.name}" if adjusted else f"mw_{each.name}"
         columns += [f"cast(gamma_{each.name} as integer) as level_{each.name}", f"{weight} as weight_{each.name}"]
-    return f"select {ID}_l as left_id, {ID}_r as right_id, match_weight, {', '.join(columns)} from {predicted}"
+    return f"select {ID}_l as left_id, {ID}_r as right_id, {', '.join(columns)} from {predicted}"

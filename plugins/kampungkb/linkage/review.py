@@ -91,13 +91,12 @@ def _transposed(decisions: Sequence[Decision]) -> list[list[str]]:
 
 
 def write_review(connection: DuckDBPyConnection, model: Model, folder: Path) -> int:
-    """From `candidate_pair`, `record_label` and the decisions write the pairs for review; return how many are doubtful.
+    """From `candidate_pair`, `record_label`, `record_fact` and the decisions write the pairs for review.
 
-    `candidate_pair` is `left_id, right_id, match_weight, probability` and, for each comparison,
-    `level_<comparison>` and `weight_<comparison>` (log2 of the Bayes factor).
+    Returns how many are doubtful. `candidate_pair` is `left_id, right_id, match_weight, probability` and, for each
+    comparison, `level_<comparison>` and `weight_<comparison>` (log2 of the Bayes factor).
     """
     decision = model.definition.decision
-    _create_facts(connection)
     parameters = {"review": decision.review, "accept": decision.accept, "model_version": model.version}
     connection.execute(f"create temp table match_review as {sql_text('link_review')}", parameters)
     _create_compared(connection, model.definition)
@@ -108,16 +107,11 @@ def write_review(connection: DuckDBPyConnection, model: Model, folder: Path) -> 
 
 
 def write_duplicates(connection: DuckDBPyConnection, as_of: date, folder: Path) -> int:
-    """From `person_link` write the records of persons whom one source holds twice; return their number."""
-    _create_facts(connection)
+    """From `person_link` and `record_fact` write the persons whom one source holds twice; return the number."""
     connection.execute(f"create temp table duplicate_record as {sql_text('link_duplicate')}", {"as_of": as_of})
     _write(connection, "from duplicate_record", folder / DUPLICATES)
     found = connection.execute("select count(*) from duplicate_record").fetchone()
     return int(found[0]) if found else 0
-
-
-def _create_facts(connection: DuckDBPyConnection) -> None:
-    connection.execute(f"create or replace temp view record_fact as {sql_text('link_record_fact')}")
 
 
 def _create_compared(connection: DuckDBPyConnection, definition: Definition) -> None:
