@@ -279,11 +279,12 @@ def serve_insurance(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
     port_file: Annotated[Path | None, typer.Option(help="Written with the port once connections are taken.")] = None,
     base_path: Annotated[str, typer.Option(help="Path before /peserta.")] = "",
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 in a container.")] = "127.0.0.1",
     faults: Annotated[
         Path | None, typer.Option(help='JSON list of faults to commit, such as [{"kind": "server_error"}].')
     ] = None,
 ) -> None:
-    """Serve a sample as the health insurer's API on 127.0.0.1 until Ctrl-C."""
+    """Serve a sample as the health insurer's API until Ctrl-C."""
     import logging
 
     from pydantic import ValidationError
@@ -306,6 +307,7 @@ def serve_insurance(
         port_file=port_file,
         faults=planned,
         base_path=base_path,
+        host=host,
     )
 
 

@@ -1,19 +1,22 @@
-"""Airflow connections without Airflow: the same `AIRFLOW_CONN_<NAME>` variables, as URI or as JSON."""
+"""Airflow connections without Airflow: the same `AIRFLOW_CONN_<NAME>` variables and file, as URI or as JSON."""
 
 import json
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from kampungkb.errors import ConfigurationError
+from kampungkb.settings import secrets_folder
 
 FAMILY_WORKBOOKS = "family_workbooks"
 CIVIL_REGISTRY = "civil_registry"
 HEALTH_INSURANCE = "health_insurance"
 WAREHOUSE = "warehouse"
+CONNECTIONS_FILE = "connections.json"
 
 
 class Connection(BaseModel):
@@ -86,8 +89,27 @@ def parse_connection(conn_id: str, value: str) -> Connection:
         ) from None
 
 
+def _texts_of_file(path: Path) -> dict[str, str]:
+    """The texts of a file of connections, in the form of Airflow's local file backend: `{id: URI or object}`."""
+    try:
+        stated = json.loads(path.read_text(encoding="utf-8"))
+        return {conn_id: text if isinstance(text, str) else json.dumps(text) for conn_id, text in stated.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, AttributeError):
+        raise ConfigurationError(
+            f"{path} cannot be read as a JSON object of connections, {{id: URI or object}}: correct it, or let the "
+            "user of this program read it."
+        ) from None
+
+
 def connections_from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Connection]:
-    """The connections of this product that the environment sets, by id; an empty variable counts as unset."""
+    """The connections of this product that the environment sets, by id; an empty variable counts as unset.
+
+    What no variable sets may stand in `connections.json` of the folder `KAMPUNGKB_SECRETS`.
+    """
     ids = (FAMILY_WORKBOOKS, CIVIL_REGISTRY, HEALTH_INSURANCE, WAREHOUSE)
-    texts = {conn_id: environ.get(f"AIRFLOW_CONN_{conn_id.upper()}", "").strip() for conn_id in ids}
+    folder = secrets_folder(environ)
+    filed = _texts_of_file(folder / CONNECTIONS_FILE) if folder else {}
+    texts = {id_: environ.get(f"AIRFLOW_CONN_{id_.upper()}", "").strip() or filed.get(id_, "") for id_ in ids}
     return {conn_id: parse_connection(conn_id, text) for conn_id, text in texts.items() if text}

@@ -1,5 +1,7 @@
 """Settings from the environment (`KAMPUNGKB_*`), checked once, with the folders that follow from them."""
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -49,10 +51,27 @@ class Settings(BaseSettings):
         return next((path for path in own if path.exists()), INCLUDE / "reference" / name)
 
 
+def secrets_folder(environ: Mapping[str, str]) -> Path | None:
+    """The folder that `KAMPUNGKB_SECRETS` names: settings and connections as files, as container engines mount them.
+
+    Raises :class:`ConfigurationError` where it is no folder.
+    """
+    named = environ.get("KAMPUNGKB_SECRETS", "").strip()
+    if named and not Path(named).is_dir():
+        raise ConfigurationError(
+            "KAMPUNGKB_SECRETS names no folder: set it to the folder of secret files, or unset it."
+        )
+    return Path(named) if named else None
+
+
 def load_settings() -> Settings:
-    """Read the environment; raise :class:`ConfigurationError` naming each wrong variable (never its value)."""
+    """Read the environment, then the files of :func:`secrets_folder` (such as `kampungkb_pseudonym_key`).
+
+    Raises :class:`ConfigurationError` naming each wrong variable (never its value).
+    """
+    folder = secrets_folder(os.environ)
     try:
-        return Settings()
+        return Settings(_secrets_dir=folder)
     except ValidationError as error:
         wrong = "; ".join(
             f"KAMPUNGKB_{'_'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"

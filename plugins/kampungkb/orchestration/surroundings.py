@@ -104,6 +104,9 @@ def surroundings(
     needed = need(settings, environ, wanted)
     with ExitStack() as stack:
         variables: dict[str, str] = {}
+        for conn_id, connection in needed.connections.items():
+            if not environ.get(f"AIRFLOW_CONN_{conn_id.upper()}"):  # it stands in the file of connections
+                variables |= _variable(conn_id, connection)
         new_sample = False
         if not needed.connections and settings.pseudonym_key is None:
             variables["KAMPUNGKB_PSEUDONYM_KEY"] = kept_secret(settings, "sample_pseudonym_key")

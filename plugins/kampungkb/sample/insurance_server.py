@@ -205,16 +205,17 @@ def serve(
     port_file: Path | None = None,
     faults: Sequence[Fault] = (),
     base_path: str = "",
+    host: str = HOST,
 ) -> None:
-    """Serve until the process is told to stop, on 127.0.0.1 alone.
+    """Serve until the process is told to stop, on 127.0.0.1 where `host` names no other address.
 
     `entries` is a Parquet or JSON-lines file (the sample's: `<sample>/health_insurance/peserta.parquet`).
     With `port` 0 a free port is chosen. `port_file` gets the port, and only once connections are accepted.
     """
     app = create_app(entries, cons_id, secret, user_key, faults, base_path)
-    with closing(socket.create_server((HOST, port), backlog=128)) as listening:
+    with closing(socket.create_server((host, port), backlog=128)) as listening:
         chosen = listening.getsockname()[1]
         if port_file is not None:
             _announce(chosen, port_file)
-        log.info("Insurance API on http://%s:%d%s/peserta", HOST, chosen, base_path)
+        log.info("Insurance API on http://%s:%d%s/peserta", host, chosen, base_path)
         uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off")).run(sockets=[listening])
