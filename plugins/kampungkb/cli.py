@@ -113,15 +113,21 @@ def up(
 
 
 @app.command()
-def sql(query: Annotated[str, typer.Argument(help="One SQL statement.")]) -> None:
-    """Print the rows of a query to the warehouse (configured or embedded) as CSV."""
+def sql(
+    query: Annotated[str, typer.Argument(help="One SQL statement.")],
+    role: Annotated[
+        str, typer.Option("--as", help="Role of the warehouse to ask as: kkb_steward for vault and service.")
+    ] = "kkb_analyst",
+    purpose: Annotated[str, typer.Option(help="What personal data is read for; it is recorded with the read.")] = "",
+) -> None:
+    """Print the rows of a query to the warehouse (configured or embedded) as CSV, under a least-privileged role."""
     from kampungkb.connections import connections_from_environment
     from kampungkb.settings import load_settings
+    from kampungkb.warehouse.acting import query_as
     from kampungkb.warehouse.connect import warehouse as reach
-    from kampungkb.warehouse.query import to_csv
 
     with reach(load_settings(), connections_from_environment()) as engine:
-        to_csv(engine, query, sys.stdout)
+        query_as(engine, query, sys.stdout, role, purpose)
 
 
 @app.command()

@@ -303,6 +303,13 @@ def test_a_steward_lists_shows_decides_and_undoes(candidates: Candidates, stewar
     assert len(steward.rows()) == 2
 
 
+def test_whoever_looks_at_pairs_is_on_record_as_steward(candidates: Candidates, steward: Steward) -> None:
+    candidates.load((SITI, REGISTERED, 0.6))
+    steward.rows("--by", "Rina, Dinas")
+    query = "select distinct role, subject, purpose from ops.access_log where subject = 'vault.match_pair'"
+    assert candidates.nights.rows(query) == [("kkb_steward", "vault.match_pair", "review, Rina, Dinas")]
+
+
 def test_what_a_steward_names_wrongly_is_explained(nights: LinkedNights, steward: Steward) -> None:
     assert "No pair for review begins with abcdef" in steward("show", "abcdef").stderr
     assert "source:key=source:key" in steward("show", "=").stderr

@@ -21,6 +21,7 @@ from kampungkb.warehouse import embedded
 from kampungkb.warehouse.connect import reason as fault_of
 from kampungkb.warehouse.connect import warehouse
 from kampungkb.warehouse.linkage_models import MatchDecision
+from kampungkb.warehouse.locks import DECIDE, wait_for
 
 Verdict = Literal["same", "different", "unsure"]
 _NO_SUCH_TABLE = ("42P01", "3F000")
@@ -179,7 +180,7 @@ def _deciding(engine: Engine) -> Iterator[Connection]:
     """A transaction in which nobody else decides."""
     try:
         with engine.begin() as connection:
-            connection.execute(text("lock table vault.match_decision in exclusive mode"))
+            wait_for(connection, DECIDE)
             yield connection
     except SQLAlchemyError as fault:
         if getattr(getattr(fault, "orig", None), "sqlstate", None) in _NO_SUCH_TABLE:

@@ -1,5 +1,6 @@
 """`kampungkb review`: the steward's tool for doubtful pairs. It alone shows names and identity numbers."""
 
+import getpass
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -56,6 +57,16 @@ PairName = Annotated[
     ),
 ]
 By = Annotated[str, typer.Option("--by", envvar="KAMPUNGKB_STEWARD", help="Who decides.", show_default=False)]
+Reader = Annotated[
+    str,
+    typer.Option(
+        "--by",
+        envvar="KAMPUNGKB_STEWARD",
+        help="Who reads; it is recorded (default: the login on this machine).",
+        default_factory=getpass.getuser,
+        show_default=False,
+    ),
+]
 Because = Annotated[str, typer.Option("--because", help="Why, in your words.", show_default=False)]
 State = Annotated[StateOption, typer.Option(help="Only pairs in this state.")]
 Village = Annotated[str | None, typer.Option(help="Only pairs with a record of this village, 10 digits.")]
@@ -72,11 +83,13 @@ def list_pairs(
     sort: Sort = OrderOption.WEIGHT,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
     as_json: AsJson = False,
+    *,
+    by: Reader,
 ) -> None:
     """List pairs for review."""
     from kampungkb.review import query, screen
 
-    with _warehouse() as engine:
+    with _warehouse(by) as engine:
         rows = query.pairs(engine, _wanted(state, village, source, limit), sort.value)
     if as_json:
         _json(rows)
@@ -87,11 +100,11 @@ def list_pairs(
 
 
 @app.command()
-def show(pair: PairName, as_json: AsJson = False) -> None:
+def show(pair: PairName, as_json: AsJson = False, *, by: Reader) -> None:
     """Show both records of a pair side by side, and what speaks for and against one person."""
     from kampungkb.review import query, screen
 
-    with _warehouse() as engine:
+    with _warehouse(by) as engine:
         row = query.find(engine, pair)
     if row is None:
         _say("review_not_listed")
@@ -107,7 +120,7 @@ def decide(pair: PairName, verdict: VerdictOption, by: By, because: Because) -> 
     from kampungkb.linkage import decisions
     from kampungkb.review import query
 
-    with _warehouse() as engine:
+    with _warehouse(by) as engine:
         number = decisions.decide(engine, query.pair_of(engine, pair), verdict.value, by, because)
     _say("review_decided", number=number)
 
@@ -118,7 +131,7 @@ def undo(pair: PairName, by: By, because: Because) -> None:
     from kampungkb.linkage import decisions
     from kampungkb.review import query
 
-    with _warehouse() as engine:
+    with _warehouse(by) as engine:
         decisions.undo(engine, query.pair_of(engine, pair), by, because)
     _say("review_undone")
 
@@ -130,13 +143,15 @@ def export(
     village: Village = None,
     source: Source = None,
     sort: Sort = OrderOption.WEIGHT,
+    *,
+    by: Reader,
 ) -> None:
     """Write pairs for review to a workbook."""
     from kampungkb.reporting.messages import number
     from kampungkb.review import query
     from kampungkb.review.export import export as write
 
-    with _warehouse() as engine:
+    with _warehouse(by) as engine:
         rows = query.pairs(engine, _wanted(state, village, source, None), sort.value)
     _say("review_exported", pairs=number(write(rows, file)), path=file)
 
@@ -151,13 +166,18 @@ def _wanted(state: StateOption, village: str | None, source: str | None, limit: 
 
 
 @contextmanager
-def _warehouse() -> Iterator["Engine"]:
+def _warehouse(by: str) -> Iterator["Engine"]:
+    """The warehouse as a steward sees it, each read recorded in the person's name."""
     from kampungkb.connections import connections_from_environment
     from kampungkb.settings import load_settings
+    from kampungkb.warehouse.acting import as_steward
     from kampungkb.warehouse.connect import warehouse
 
-    with warehouse(load_settings(), connections_from_environment()) as engine:
-        yield engine
+    with (
+        warehouse(load_settings(), connections_from_environment()) as engine,
+        as_steward(engine, "vault.match_review", f"review, {by}") as taken,
+    ):
+        yield taken
 
 
 def _console() -> Any:

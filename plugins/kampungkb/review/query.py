@@ -96,7 +96,7 @@ def records_of(named: str) -> Pair:
 
 def _read(engine: Engine, query: str, values: Mapping[str, Any]) -> list[Row]:
     try:
-        with engine.connect() as connection:
+        with engine.begin() as connection:  # committed, for the warehouse records the read
             return [dict(row) for row in connection.execute(text(query), values).mappings()]
     except SQLAlchemyError as fault:
         if getattr(getattr(fault, "orig", None), "sqlstate", None) in ("42P01", "3F000"):

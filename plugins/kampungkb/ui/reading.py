@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from kampungkb.errors import WarehouseError
 from kampungkb.settings import INCLUDE
 from kampungkb.ui.access import Reader
+from kampungkb.warehouse.acting import ROLE
 from kampungkb.warehouse.connect import reason
 
 Row: TypeAlias = dict[str, Any]
@@ -22,14 +23,6 @@ SORT_MEMORY = "64MB"
 # A village office is bounded by the region in every statement; the warehouse's row security is for its own logins.
 # Families by name are bounded by both: see `_role_taken`.
 _ROLES = {"steward": "kkb_steward", "analyst": "kkb_analyst", "village": "kkb_analyst", "viewer": "kkb_viewer"}
-_ROLE = """
-select rolname
-from pg_roles
-where rolname = :role and case
-    when current_setting('server_version_num')::integer >= 160000 then pg_has_role(current_user, oid, 'SET')
-    else pg_has_role(current_user, oid, 'MEMBER')
-end
-"""
 _OFFICE = "kkb_village"
 _ENTER = "insert into core.role_region (role_name, region_code) values (:role, :region)"
 _LEAVE = "delete from core.role_region where role_name = :role and region_code = :region"
@@ -154,7 +147,7 @@ def _role_taken(connection: Connection, reader: Reader, personal: bool) -> Itera
     it. Raises :class:`WarehouseError` where that is not possible.
     """
     office = personal and reader.role == "village"
-    role = connection.execute(text(_ROLE), {"role": _OFFICE if office else _ROLES[reader.role]}).scalar()
+    role = connection.execute(text(ROLE), {"role": _OFFICE if office else _ROLES[reader.role]}).scalar()
     own = {"role": role, "region": reader.region}
     if office and role is None:
         raise WarehouseError(

@@ -86,7 +86,8 @@ def warehouse(settings: Settings, connections: Mapping[str, Connection]) -> Iter
 
 def libpq_uri(engine: Engine) -> str:
     """The address of an engine for libpq and ADBC; it holds the password."""
-    return engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    address, mark, query = engine.url.set(drivername="postgresql").render_as_string(hide_password=False).partition("?")
+    return address + mark + query.replace("+", "%20")  # libpq takes a plus as it stands
 
 
 def reason(fault: SQLAlchemyError) -> str:

@@ -1,4 +1,4 @@
-"""PostgreSQL advisory locks: who migrates, who publishes, and whose staging schema is still in use."""
+"""PostgreSQL advisory locks: who migrates, who publishes, who decides, and whose staging schema is still in use."""
 
 from contextlib import suppress
 
@@ -10,7 +10,9 @@ from kampungkb.errors import WarehouseError
 NAMESPACE = 0x4B4B4200  # first key of all our advisory locks; below 2^31
 MIGRATE = 1
 PUBLISH = 2
+DECIDE = 3
 WAIT_SECONDS = 600
+_DOING = {MIGRATE: "migrating", PUBLISH: "publishing to", DECIDE: "deciding in"}
 
 
 def wait_for(connection: Connection, lock: int) -> None:
@@ -25,7 +27,7 @@ def wait_for(connection: Connection, lock: int) -> None:
         if getattr(fault.orig, "sqlstate", None) != "55P03":
             raise
         raise WarehouseError(
-            f"Another run has been publishing to this warehouse for over {WAIT_SECONDS:.0f} seconds. "
+            f"Another run has been {_DOING[lock]} this warehouse for over {WAIT_SECONDS:.0f} seconds. "
             "Nothing was changed; let it finish (or end it), then run again."
         ) from None
 

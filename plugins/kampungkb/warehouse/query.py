@@ -1,5 +1,6 @@
 """Reading the warehouse, always read-only: any query as CSV, and the figures of a load for its summary."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -15,16 +16,19 @@ from kampungkb.errors import WarehouseError
 from kampungkb.warehouse.connect import libpq_uri, reason
 
 
-def to_csv(engine: Engine, query: str, out: TextIO) -> None:
+def to_csv(engine: Engine, query: str, out: TextIO, *, recorded: bool = False) -> None:
     """Stream the rows of one query to `out` as CSV with a header, values as PostgreSQL writes them.
 
-    Raises :class:`WarehouseError` with PostgreSQL's message, line and column where the query is wrong, returns no
-    rows (only queries are exported) or tries to write.
+    `recorded`: the read may be written into `ops.access_log`, so the transaction cannot be read-only; a query that
+    itself writes is refused by its plan. Raises :class:`WarehouseError` with PostgreSQL's message, line and column
+    where the query is wrong, returns no rows (only queries are exported) or tries to write.
     """
     try:
         with psycopg.connect(libpq_uri(engine), client_encoding="utf8") as connection:
-            connection.read_only = True
+            connection.read_only = not recorded
             cleaned = _single_query(connection, query)
+            if recorded:
+                _refuse_writing(connection, cleaned)
             copy = sql.SQL("copy ({}\n) to stdout with (format csv, header)").format(sql.SQL(cleaned))
             with connection.cursor() as cursor, cursor.copy(copy) as rows:
                 for block in rows:
@@ -47,6 +51,13 @@ def _single_query(connection: psycopg.Connection[Any], query: str) -> str:
     if server.describe_prepared(b"").nfields == 0:
         raise WarehouseError("The statement returns no rows; only queries (select, with, values, table) are exported.")
     return cleaned
+
+
+def _refuse_writing(connection: psycopg.Connection[Any], query: str) -> None:
+    """Raise where the plan of a query changes a table, as `with … (insert …) select` does."""
+    planned = connection.execute(sql.SQL("explain (format json) {}").format(sql.SQL(query))).fetchone()
+    if '"ModifyTable"' in json.dumps(planned):
+        raise WarehouseError("The query changes a table; only queries that read are exported.")
 
 
 def _message(fault: psycopg.Error, query: str) -> str:
