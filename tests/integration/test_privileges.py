@@ -74,7 +74,8 @@ RELATIONS = """
         bool_or(a.attname = 'village_code') as regional,
         quote_ident(min(a.attname) filter (where a.attidentity = '')) as column
     from pg_class c
-    join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
+    join pg_namespace n on n.oid = c.relnamespace
+    join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
     where n.nspname = any(:schemas) and c.relkind in ('r', 'v')
     group by 1, 2, 3 order by 1, 2
 """

@@ -48,7 +48,8 @@ def test_every_table_view_and_column_carries_a_comment(warehouse_engine: Engine)
     migrate(warehouse_engine)
     silent = """
         select c.oid::regclass::text, a.attname from pg_class c
-        join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
+        join pg_namespace n on n.oid = c.relnamespace
+        join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
         where n.nspname = any(:schemas) and c.relkind in ('r', 'v') and c.relname <> 'alembic_version'
         and (col_description(c.oid, a.attnum) is null or obj_description(c.oid) is null)"""
     with warehouse_engine.connect() as connection:

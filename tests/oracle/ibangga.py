@@ -106,9 +106,12 @@ class Evidence:
         for row in peserta:
             self._cards[person["health_insurance", row["noKartu"]]].append(row)
 
+    def registered(self, member: Row) -> list[Row]:
+        """The registry's records of a member of a surveyed family."""
+        return self._registry[self._person["family_survey", f"{member['KODE_KELUARGA']}-{member['NO_URUT']}"]]
+
     def _records(self, member: Row) -> Iterable[Row]:
-        key = f"{member['KODE_KELUARGA']}-{member['NO_URUT']}"
-        for row in self._registry[self._person["family_survey", key]]:
+        for row in self.registered(member):
             if row["stat_hidup"] == 1 and row["flag_status"] == 0:
                 yield row
 

@@ -78,6 +78,11 @@ class World:
     def of(self, village: str) -> list[str]:
         return [code for code, family in self.families.items() if family["village_code"] == village]
 
+    def cards_of_heads(self) -> set[str | None]:
+        """Cards of the registry's records that are linked with a surveyed head of family."""
+        heads = [member for members in self.members.values() for member in members if member["K.10"] == 1]
+        return {record.get("no_kk") for head in heads for record in self.evidence.registered(head)}
+
     def answer(self, code: str, indicator: str, basis: str = "integrated") -> Row:
         return self.answers[self.key[code], basis, indicator]
 
@@ -167,14 +172,13 @@ def source_agreement(world: World, village: str, indicator: str) -> Row:
 def survey_coverage(world: World, village: str) -> Row:
     codes = world.of(village)
     cards = {card["no_kk"] for card in world.cards if card["village_code"] == village}
-    surveyed = cards & {family.get("NO_KK") for family in world.families.values()}
+    surveyed = cards & ({family.get("NO_KK") for family in world.families.values()} | world.cards_of_heads())
     days = [(world.as_of - world.families[code]["TGL_PENDATAAN"]).days for code in codes]
     return {
         "families_surveyed": len(codes),
         "family_cards": len(cards),
-        "share": share(len(codes), len(cards)),
+        "share": share(len(surveyed), len(cards)),
         "cards_surveyed": len(surveyed),
-        "card_share": share(len(surveyed), len(cards)),
         "median_survey_age_days": statistics.median(days) if days else None,
     }
 

@@ -23,8 +23,7 @@ select
     village_code,
     families_surveyed,
     family_cards,
-    cast(families_surveyed as double precision) / nullif(family_cards, 0) as share,
+    cast(cards_surveyed as double precision) / nullif(family_cards, 0) as share,
     cards_surveyed,
-    cast(cards_surveyed as double precision) / nullif(family_cards, 0) as card_share,
     median_survey_age_days
 from figure

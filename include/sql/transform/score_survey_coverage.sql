@@ -1,7 +1,8 @@
 -- Purpose: whom the survey reaches: surveyed families against the registry's family cards, and how old the answers are.
 -- Grain: one row per village with a surveyed family or a family card.
 -- Keys: village_code.
--- cards_surveyed: cards whose number an accepted family of any village gives.
+-- cards_surveyed: cards whose number an accepted family of any village gives, or on which a surveyed head of family
+-- stands as linked: a number mistyped in the survey does not make a card unsurveyed.
 with surveyed as (
     select
         village_code,
@@ -12,8 +13,15 @@ with surveyed as (
 ),
 
 surveyed_card as (
-    select distinct "NO_KK"
+    select "NO_KK" as no_kk
     from keluarga
+    union
+    select biodata_wni.no_kk
+    from anggota
+    inner join person_link as head on anggota.source_key = head.source_key and head.source = 'family_survey'
+    inner join person_link as record on head.person_key = record.person_key and record.source = 'civil_registry'
+    inner join biodata_wni on record.source_key = biodata_wni.source_key
+    where anggota."K.10" = 1
 ),
 
 card as (
@@ -28,9 +36,9 @@ counted_card as (
     select
         card.village_code,
         count(*) as family_cards,
-        count(surveyed_card."NO_KK") as cards_surveyed
+        count(surveyed_card.no_kk) as cards_surveyed
     from card
-    left join surveyed_card on card.no_kk = surveyed_card."NO_KK"
+    left join surveyed_card on card.no_kk = surveyed_card.no_kk
     group by card.village_code
 )
 

@@ -50,11 +50,10 @@ class SurveyCoverage(Base):
     village_code: Mapped[str] = key("Village code, 10 digits")
     families_surveyed: Mapped[int] = col("Accepted families of the survey")
     family_cards: Mapped[int | None] = col("Family cards of the village; null where the load had no registry")
-    share: Mapped[float | None] = col(
-        "families_surveyed / family_cards; above 1 where more families are surveyed than cards issued; null without"
+    share: Mapped[float | None] = col("cards_surveyed / family_cards, 0-1; null without cards")
+    cards_surveyed: Mapped[int | None] = col(
+        "Cards of the village that a surveyed family gives or whose surveyed head is linked"
     )
-    cards_surveyed: Mapped[int | None] = col("Cards of the village whose number a surveyed family gives")
-    card_share: Mapped[float | None] = col("cards_surveyed / family_cards, 0-1; null without cards")
     median_survey_age_days: Mapped[float | None] = col("Median days from survey to as_of; null without families")
 
 
