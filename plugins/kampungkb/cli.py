@@ -205,6 +205,22 @@ def retention(
 
 
 @app.command()
+def doctor() -> None:
+    """Check folders, disk, versions, key, clock, warehouse and sources; exit code 1 where something must be done."""
+    from kampungkb.connections import connections_from_environment
+    from kampungkb.orchestration.doctor import examine
+    from kampungkb.orchestration.environment import with_key
+    from kampungkb.reporting.screen import Screen
+    from kampungkb.run import Run, today
+    from kampungkb.settings import load_settings
+
+    connections = connections_from_environment()
+    found = examine(Run("doctor", today(), with_key(load_settings(), connections), connections))
+    Screen().findings(found)
+    raise typer.Exit(int(any(each.state == "fault" for each in found)))
+
+
+@app.command()
 def data_docs(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build it anew from the lake.")] = False,
     browse: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,

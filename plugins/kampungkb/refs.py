@@ -91,6 +91,13 @@ class Published(_Ref):
     changed: dict[str, int]
 
 
+class Health(_Ref):
+    """What the doctor found: how many checks it made without a fault, and how many of them warn."""
+
+    checks: int
+    warnings: int
+
+
 class Deleted(_Ref):
     """What retention deleted (or would delete) of one subject: folders, files or rows older than `before`."""
 

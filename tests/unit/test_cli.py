@@ -16,7 +16,7 @@ pytestmark = pytest.mark.unit
 
 COMMANDS = (
     *("run", "up", "sql", "actions", "reports", "retention", "data-docs", "warehouse"),
-    *("sample", "load-registry", "serve-insurance", "linkage", "review", "person"),
+    *("sample", "load-registry", "serve-insurance", "linkage", "review", "person", "doctor"),
 )
 
 

@@ -1,14 +1,18 @@
 """What a run shows on the terminal: one line a step, then the summary or where to look."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
+from kampungkb.orchestration.doctor import Finding
 from kampungkb.orchestration.journal import Entry
 from kampungkb.orchestration.nightly import Loaded
 from kampungkb.reporting.messages import both, message, number
 from kampungkb.reporting.summary import render
+from kampungkb.run import SOURCES
 
 _WIDTH_WITHOUT_TERMINAL = 120
 
@@ -51,6 +55,21 @@ class Screen:
         """The summary of a load that ended well."""
         for part in render(loaded):
             self._console.print(part, soft_wrap=isinstance(part, Text))
+
+    def findings(self, found: Iterable[Finding]) -> None:
+        """A table with one line a finding: what was checked, how it is, and what to do, Indonesian first."""
+        table = Table(box=None, pad_edge=False)
+        for column in ("check", "state", "what"):
+            table.add_column(both(f"doctor_{column}"), no_wrap=column != "what")
+        style = {"ok": "green", "warning": "yellow", "fault": "red"}
+        for each in found:
+            text = message(each.key, **each.values)
+            what = Text(text.id)
+            if text.en != text.id:
+                what.append(f"\n{text.en}", style="dim")
+            title = both(f"{'source' if each.check in SOURCES else 'doctor_check'}_{each.check}")
+            table.add_row(title, Text(both(f"doctor_state_{each.state}"), style=style[each.state]), what)
+        self._console.print(table)
 
     def failed(self, log: Path) -> None:
         """A load that did not end well; the reason follows on the error stream."""
