@@ -36,7 +36,7 @@ up: $(INSTALLED) ## Airflow's UI and scheduler and the sample sources on this ma
 test: $(INSTALLED) ## all tests; those that need a database server skip where there is none
 	$(BIN)/pytest -n $(JOBS) --maxprocesses 4 --dist loadfile
 
-test-browser: $(INSTALLED) ## the page in a browser, on a running Airflow (installs playwright; needs chromium; some minutes)
+test-browser: $(INSTALLED) ## the page in a browser, the workbook in LibreOffice (installs playwright; needs chromium; some minutes)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/browser.txt
 	KAMPUNGKB_TEST_BROWSER=required $(BIN)/pytest -m browser tests/browser
 

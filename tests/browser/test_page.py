@@ -50,6 +50,33 @@ CONTRAST = """
 """
 
 
+# What a mouse can use and a user of the keyboard has to reach.
+USABLE = """
+[...document.querySelectorAll('a[href], button, select, input, summary, [tabindex="0"]')]
+  .filter((element) => element.checkVisibility() && !element.disabled)
+"""
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+def violations(page: Any) -> list[str]:
+    """What axe-core finds wrong by WCAG 2.2 AA: rule, and the first element that breaks it."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, options={"runOnly": WCAG}).response["violations"]
+    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found]
+
+
+def unreached(page: Any) -> list[str]:
+    """What can be used but is never focused while the Tab key goes once through the page."""
+    page.evaluate("window.reached = new Set(); document.activeElement?.blur(); window.getSelection().removeAllRanges()")
+    page.mouse.click(0, 0)
+    for _ in range(page.evaluate(f"{USABLE}.length") + 3):
+        page.keyboard.press("Tab")
+        page.evaluate("window.reached.add(document.activeElement)")
+    missed: list[str] = page.evaluate(f"{USABLE}.filter((one) => !window.reached.has(one)).map((one) => one.outerHTML)")
+    return missed
+
+
 def number(text: str) -> float:
     """A number as Indonesian writes it."""
     return float(text.replace("\N{MINUS SIGN}", "-").replace(".", "").replace(",", "."))
@@ -127,6 +154,40 @@ def test_villages_are_sorted_filtered_found_and_opened(steward: Visit) -> None:
     steward.settle()
     assert page.locator("#search").input_value() == name
     assert steward.faults == []
+
+
+def test_a_tile_of_the_small_map_opens_its_village(steward: Visit) -> None:
+    page = steward.open("villages")
+    assert page.locator("rect.tile").count() == int(
+        steward.airflow.sql(f"select count(*) from mart.village_index where {LATEST} and basis = 'integrated'")[0][0]
+    )
+    code, name = steward.airflow.sql(
+        f"select village_code, village from mart.village_index where {LATEST} and families > 0 order by 1 limit 1"
+    )[0]
+    page.locator(f'rect[data-village="{code}"]').click()
+    steward.until(f"location.hash.endsWith('/{code}')")
+    steward.settle()
+    assert page.locator("h1").inner_text() == name
+
+
+def test_every_chart_says_its_figures_in_words(steward: Visit) -> None:
+    for view in ("overview", "villages", "quality"):
+        page = steward.open(view)
+        labels = page.evaluate(
+            "[...document.querySelectorAll('svg')].map((one) => one.getAttribute('aria-label') ?? '')"
+        )
+        assert labels and all(re.search(r"\d", label) for label in labels), view
+        assert page.locator("svg:not([role=img])").count() == 0
+
+
+def test_the_icon_in_airflows_bar_follows_its_theme(steward: Visit) -> None:
+    page = steward.page
+    for theme, icon in (("light", "icon.svg"), ("dark", "icon-dark.svg")):
+        page.goto(f"{steward.airflow.url}/")
+        page.evaluate(f"localStorage.setItem('theme', '{theme}')")
+        page.reload()
+        page.locator(f'nav img[src$="/kampungkb/assets/{icon}"], img[src$="/kampungkb/assets/{icon}"]').first.wait_for()
+        page.screenshot(path=KEPT / f"airflow-bar-{theme}.png")
 
 
 def test_quality_is_a_heat_map_with_the_rules_behind_it(steward: Visit) -> None:
@@ -219,6 +280,37 @@ def test_a_match_is_decided_by_keyboard_and_stands_in_the_warehouse(steward: Vis
     assert steward.faults == []
 
 
+def test_names_that_are_code_stand_on_the_page_as_text(steward: Visit) -> None:
+    hostile = "<img src=x onerror=window.hit=1>{{7*7}}'; drop table x; --"
+    code, name = steward.airflow.sql(
+        f"select village_code, village from mart.village_index where {LATEST} and families > 0 order by 1 limit 1"
+    )[0]
+    key, person = steward.airflow.sql("select review_key, left_name from vault.match_pair order by 1 limit 1")[0]
+    rename = (
+        ("update mart.village_index set village = %(name)s where village_code = %(key)s", code, name),
+        ("update core.dim_region set name = %(name)s where code = %(key)s", code, name),
+        ("update vault.match_pair set left_name = %(name)s where review_key = %(key)s", key, person),
+    )
+    try:
+        for statement, row, _ in rename:
+            steward.airflow.write(statement, name=hostile, key=row)
+        for view in (
+            f"villages?search={code}",
+            f"villages/{code}",
+            f"actions?search={code}",
+            f"review?state=&pair={key}",
+        ):
+            page = steward.open(view)
+            page.locator("h1, th, td").filter(has_text=hostile).first.wait_for()
+            assert page.locator("img").count() == 0, view
+            assert page.evaluate("window.hit") is None, view
+        steward.keep("hostile-names")
+    finally:
+        for statement, row, before in rename:
+            steward.airflow.write(statement, name=before, key=row)
+    assert steward.faults == []
+
+
 def test_an_analyst_sees_no_names(analyst: Visit) -> None:
     page = analyst.open("overview")
     assert "Tinjau pasangan" not in page.locator("#nav").inner_text()
@@ -226,6 +318,25 @@ def test_an_analyst_sees_no_names(analyst: Visit) -> None:
     assert page.locator("h1").inner_text() == "Ringkasan"
     status = page.evaluate("fetch('api/review').then((answer) => answer.status)")
     assert status == 403
+
+
+def test_a_viewer_opens_a_village_as_it_is_published(analyst: Visit) -> None:
+    access = analyst.airflow.home / "access.yaml"
+    access.write_text("users: {viewer: {role: viewer}}", encoding="utf-8")
+    try:
+        page = analyst.open("villages")
+        assert page.locator("#nav a").all_inner_texts() == ["Ringkasan", "Desa"]
+        code = analyst.airflow.sql(
+            "select village_code from open.village_index order by families desc nulls last limit 1"
+        )
+        analyst.open(f"villages/{code[0][0]}")
+        published = "select count(*) from open.indicator_coverage where region_code = "
+        assert page.locator("tr[data-key]").count() == int(analyst.airflow.sql(f"{published} '{code[0][0]}'")[0][0]) > 0
+        analyst.keep("viewer-village")
+        assert violations(page) == []
+    finally:
+        access.unlink()
+    assert analyst.faults == []
 
 
 def test_another_sites_form_cannot_decide(steward: Visit) -> None:
@@ -280,8 +391,6 @@ def test_each_view_is_legible_whole_and_reachable_by_keyboard(steward: Visit, vi
     assert not re.search(r"\bui_[a-z_]+|undefined|NaN", page.locator("body").inner_text())
     unnamed = "[...document.querySelectorAll('table')].filter((table) => !table.caption?.textContent.trim()).length"
     assert page.evaluate(unnamed) == 0
-    page.keyboard.press("Tab")
-    for _ in range(4):
-        page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement !== document.body")
+    assert violations(page) == []
+    assert unreached(page) == []
     assert (steward.faults, steward.elsewhere) == ([], [])

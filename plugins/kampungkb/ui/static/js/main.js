@@ -69,7 +69,7 @@ function trouble(fault) {
     "div",
     { class: "view" },
     h("h1", { tabindex: "-1" }, T(title)),
-    h("p", { class: "error", role: "alert" }, known ? fault.message : T("ui_error_connection")),
+    h("p", { class: "error", role: "alert" }, fault.status === 401 ? T("ui_error_session_hint") : known ? fault.message : T("ui_error_connection")),
     h(
       "p",
       {},
