@@ -24,6 +24,7 @@ from kampungkb import lake
 from kampungkb.connections import Connection
 from kampungkb.contracts import Contract, contract
 from kampungkb.errors import ConfigurationError, GateClosed, KampungkbError, SourceUnavailable
+from kampungkb.key_guard import guard_key
 from kampungkb.refs import Snapshot
 from kampungkb.rights.blocking import without_blocked
 from kampungkb.run import SOURCES, Run
@@ -44,10 +45,11 @@ log = logging.getLogger(__name__)
 def extract(run: Run, source: str) -> Snapshot:
     """Land one source for the run's `as_of`, or replay the snapshot that is right for that date.
 
-    Raises the errors of :class:`~kampungkb.sources.protocol.Source`, and :class:`KampungkbError` where a date of
-    the past has no snapshot to replay.
+    Raises the errors of :class:`~kampungkb.sources.protocol.Source`, of :func:`~kampungkb.key_guard.guard_key`, and
+    :class:`KampungkbError` where a date of the past has no snapshot to replay.
     """
     connection = run.connection(source)
+    guard_key(run)
     sample = is_sample(connection)
     latest = latest_snapshot(run.settings, source, not_after=run.as_of, sample=sample)
     newest = _newest_date(run, sample)

@@ -2,6 +2,7 @@
 
 import logging
 
+from kampungkb.key_guard import guard_key
 from kampungkb.run import Run, present_sources
 from kampungkb.warehouse import connect
 
@@ -11,11 +12,11 @@ log = logging.getLogger(__name__)
 def check(run: Run) -> list[str]:
     """The sources to load, in pipeline order.
 
-    Raises :class:`~kampungkb.errors.ConfigurationError` for a missing key, a missing family survey or an unknown
-    source, :class:`~kampungkb.errors.WarehouseError` where the warehouse is out of reach.
+    Raises :class:`~kampungkb.errors.ConfigurationError` for a missing or another key, a missing family survey or an
+    unknown source, :class:`~kampungkb.errors.WarehouseError` where the warehouse is out of reach.
     """
     present = present_sources(run.connections, run.sources)
-    _ = run.pseudonym_key
+    guard_key(run)
     with connect.warehouse(run.settings, run.connections):
         pass
     log.info("Load as of %s of %s", run.as_of, ", ".join(present))

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from kampungkb import lake
 from kampungkb.engine import duckdb as engine_of_lake
 from kampungkb.errors import DecisionError, WarehouseError
+from kampungkb.key_guard import guard_key
 from kampungkb.rights import blocking, tables
 from kampungkb.rights.files import clean_files
 from kampungkb.rights.subject import Subject, Wanted, fill, find, plainly
@@ -171,7 +172,8 @@ def _alone(run: Run) -> Iterator[Engine]:
 
 @contextmanager
 def opened_warehouse(run: Run) -> Iterator[Engine]:
-    """The warehouse, with its faults in one sentence."""
+    """The warehouse, with its faults in one sentence; under the key that the lake was made with."""
+    guard_key(run)
     try:
         with warehouse(run.settings, run.connections) as opened:
             migrate(opened)
