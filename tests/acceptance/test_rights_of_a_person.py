@@ -197,8 +197,9 @@ def test_a_family_of_one_goes_with_its_member(world: World) -> None:
 
 def test_nobody_comes_back_with_the_nights_that_follow(world: World) -> None:
     """The same sources: replayed, read where they changed, and read in full."""
+    for person in persons(world)[: max(0, 3 - len(ERASED))]:
+        erase_now(world, next(iter(person["key"])), person["values"])
     erased, everybody = set().union(*ERASED), links(world, "")
-    assert len(ERASED) >= 3
     for night, force in ((NEXT, False), (LATER, False), (LATER + timedelta(days=1), True)):
         loaded = world.load(night, force=force)
         assert found_in(world, erased) == {}

@@ -4,6 +4,7 @@ Comes in: a file, its trace and how a value is known to be the person's. Goes ou
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
@@ -41,8 +42,16 @@ def rows_of(database: DuckDBPyConnection, folder: Path, place: str, name: str, m
     _, trace = trace_of(f"{place}/{name}")
     if not trace.kinds:
         return 0
-    terms = [_gone(trace, folder, place, matches), *(condition(each.where, matches) for each in trace.clear)]
-    query = f"select count(*) from read_parquet({_literal(folder / name)}) where {' or '.join(terms)}"
+    cleared = [condition(each.where, matches) for each in trace.clear]
+    touched = [condition(trace.delete, matches), condition(trace.orphan_keys, matches), *cleared]
+    # Most files hold nobody who is looked for: only where one does is it worth asking who else is in a family.
+    if not _count(database, folder / name, touched):
+        return 0
+    return _count(database, folder / name, [_gone(trace, folder, place, matches), *cleared])
+
+
+def _count(database: DuckDBPyConnection, path: Path, conditions: Sequence[str]) -> int:
+    query = f"select count(*) from read_parquet({_literal(path)}) where {' or '.join(conditions)}"
     ((rows,),) = database.execute(query).fetchall()
     return int(rows)
 
