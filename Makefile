@@ -19,8 +19,8 @@ SEEDS ?= 2104 7
 SCALES ?= 1 2
 PERSONS ?= 2100000
 
-.PHONY: help setup run up test test-browser test-services test-scheduler test-faults bench bench-validate bench-link \
-	evaluate-linkage lint lint-python lint-types lint-sql format lock clean
+.PHONY: help setup run up test test-browser test-services test-scheduler test-faults bench bench-validate \
+	bench-link bench-publish evaluate-linkage lint lint-python lint-types lint-sql format lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ bench: $(INSTALLED) ## measure whole nightly loads at SIZES families, report und
 
 bench-validate: $(INSTALLED) ## measure all rules on FAMILIES and MEMBERS against GX on pandas, report under var/bench
 	$(BIN)/python benchmarks/validation.py --families $(FAMILIES) --members $(MEMBERS)
+
+bench-publish: $(INSTALLED) ## measure the publication of FAMILIES families against psql and pandas, and an unchanged night
+	$(BIN)/python -m benchmarks.publication --families $(FAMILIES)
 
 bench-link: $(INSTALLED) ## measure the linkage of PERSONS persons in three sources, in full and with 1 % changed
 	$(BIN)/python -m benchmarks.linkage --persons $(PERSONS)

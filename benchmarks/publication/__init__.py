@@ -1,0 +1,1 @@
+"""Publication at size; run it as `python -m benchmarks.publication`."""

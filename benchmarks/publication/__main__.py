@@ -1,0 +1,68 @@
+"""Publication at size: rows a second beside `psql \\copy` and pandas `to_sql` of the same rows, and an unchanged night.
+
+A sample is extracted, validated, linked and scored once and then repeated (`repeated.py`). Publication runs in a
+process of its own on an empty embedded warehouse, then for the next date with nothing changed. The rows that stand in
+its tables then are what the others load: psql into tables with the same keys and indexes, and into tables without any;
+pandas into tables without any, from frames that are in memory already, a stated part of the rows.
+
+    python -m benchmarks.publication --families 580000
+"""
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks.publication.measures import measure
+from kampungkb.settings import PROJECT_ROOT
+
+
+def report(figures: dict[str, Any]) -> str:
+    """The figures as Markdown."""
+    speed = {name: load["rows"] / load["seconds"] for name, load in figures["loads"].items()}
+    full, unchanged = figures["loads"]["publish"], figures["unchanged"]
+    return "\n".join(
+        [
+            *("# Publication, measured", "", figures["machine"], ""),
+            f"{figures['families']:,} families, {figures['persons']:,} persons, {figures['rows']:,} rows in tables.",
+            *("", "| load | seconds | rows | rows/s | publish against it |", "|---|---:|---:|---:|---:|"),
+            *(
+                f"| {name} | {load['seconds']:,.1f} | {load['rows']:,} | {speed[name]:,.0f} |"
+                f" {speed['publish'] / speed[name]:.2f} |"
+                for name, load in figures["loads"].items()
+            ),
+            "",
+            f"Unchanged night: {unchanged['seconds']:.1f} s, {unchanged['seconds'] / full['seconds']:.1%} of the full"
+            f" one, {unchanged['rows']:,} rows written.",
+            f"Peak of the process: {full['peak_mib']:,.0f} MiB, unchanged {unchanged['peak_mib']:,.0f} MiB.",
+            "",
+        ]
+    )
+
+
+def main() -> int:
+    """Measure and write `publication.md` and `publication.json` to the output folder."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--families", type=int, default=580_000)
+    parser.add_argument("--out", type=Path, default=PROJECT_ROOT / "var" / "bench")
+    given = parser.parse_args()
+    if shutil.which("psql") is None:
+        sys.exit("psql is needed to compare with (on Debian: apt-get install postgresql-client).")
+    given.out.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix="publication-", dir=given.out))
+    try:
+        figures = measure(given.families, work)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    text = report(figures)
+    (given.out / "publication.md").write_text(text, encoding="utf-8")
+    (given.out / "publication.json").write_text(json.dumps(figures, indent=2), encoding="utf-8")
+    print(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

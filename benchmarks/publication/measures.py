@@ -1,0 +1,139 @@
+"""What `python -m benchmarks.publication` measures; every part is a function that a process of its own can run."""
+
+import json
+import os
+import platform
+import resource
+import subprocess
+import time
+from concurrent.futures import ProcessPoolExecutor
+from datetime import date, timedelta
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import SecretStr
+from sqlalchemy import Engine, create_engine, text
+
+from benchmarks.linkage_evaluation.measures import validated
+from benchmarks.linkage_evaluation.samples import accept
+from benchmarks.publication.repeated import References, repeat
+from kampungkb.connections import WAREHOUSE
+from kampungkb.linkage import link
+from kampungkb.run import Run, today
+from kampungkb.scoring import score
+from kampungkb.settings import Settings
+from kampungkb.warehouse import embedded, publish
+
+SAMPLE_FAMILIES = 5_800
+PANDAS_PART = 0.02
+OTHERS = "others"  # schema of the tables that psql and pandas load
+
+
+def sample(home: Path, families: int, as_of: date) -> References:
+    """A sample night loaded up to its scores and repeated to about that many families."""
+    copies = max(1, round(families / SAMPLE_FAMILIES))
+    accept(home, families=families // copies, seed=2104, error_scale=1)
+    run = Run("bench-publish", as_of, _settings(home))
+    accepted = validated(run.settings, as_of)
+    linked = link(run, accepted)
+    return repeat((accepted, linked, score(run, accepted, linked)), copies, home / "repeated")
+
+
+def _settings(home: Path) -> Settings:
+    return Settings(home=home, pseudonym_key=SecretStr("a key for benchmarks only"))
+
+
+def publish_once(home: Path, as_of: date, references: References) -> dict[str, float]:
+    """Publish in this process: seconds, rows changed, peak memory in MiB."""
+    settings = _settings(home)
+    with embedded.running(settings) as server:
+        run = Run(f"bench-{as_of}", as_of, settings, {WAREHOUSE: server.connection()})
+        started = time.monotonic()
+        published = publish(run, *references)
+        seconds = time.monotonic() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"seconds": seconds, "rows": sum(published.changed.values()), "peak_mib": peak}
+
+
+def in_process(function: Any, *arguments: Any) -> Any:
+    """Call a function in a process of its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def published_tables(engine: Engine) -> dict[str, int]:
+    """The tables of the warehouse that hold rows, with their number."""
+    query = "select schemaname || '.' || relname from pg_stat_user_tables where schemaname <> 'public' order by 1"
+    with engine.connect() as connection:
+        names = connection.execute(text(query)).scalars().all()
+        counted = {name: connection.execute(text(f"select count(*) from {name}")).scalar_one() for name in names}
+    return {name: rows for name, rows in counted.items() if rows}
+
+
+def psql(uri: str, *commands: str) -> float:
+    """Run commands in one psql; seconds."""
+    started = time.monotonic()
+    subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", uri], input="\n".join(commands), text=True, check=True)
+    return time.monotonic() - started
+
+
+def copy_with_psql(uri: str, tables: dict[str, int], folder: Path, including: str) -> float:
+    """Seconds in which psql copies the rows from text files into empty tables `like` the published ones."""
+    files = {name: folder / f"{name}.copy" for name in tables}
+    psql(uri, *(f"\\copy {name} to '{file}'" for name, file in files.items() if not file.exists()))
+    here = {name: f"{OTHERS}.{name.replace('.', '_')}" for name in tables}
+    psql(
+        uri,
+        f"set client_min_messages = warning; drop schema if exists {OTHERS} cascade; create schema {OTHERS};",
+        *(f"create table {here[name]} (like {name} {including});" for name in tables),
+    )
+    return psql(uri, "begin;", *(f"\\copy {here[name]} from '{file}'" for name, file in files.items()), "commit;")
+
+
+def insert_with_pandas(engine: Engine, tables: dict[str, int]) -> dict[str, float]:
+    """`to_sql` of a part of the rows of every table; seconds without reading, and rows."""
+    seconds, rows = 0.0, 0
+    for name, count in tables.items():
+        part = max(1, round(count * PANDAS_PART))
+        frame = pd.read_sql(text(f"select * from {name} limit {part}"), engine)
+        frame = frame.map(lambda value: json.dumps(value) if isinstance(value, list | dict) else value)
+        started = time.monotonic()
+        frame.to_sql(f"pandas_{name.replace('.', '_')}", engine, schema=OTHERS, index=False)
+        seconds += time.monotonic() - started
+        rows += len(frame)
+    return {"seconds": seconds, "rows": rows}
+
+
+def measure(families: int, work: Path) -> dict[str, Any]:
+    """All figures."""
+    as_of, home = today(), work / "home"
+    references = in_process(sample, home, families, as_of)
+    full = in_process(publish_once, home, as_of, references)
+    unchanged = in_process(publish_once, home, as_of + timedelta(1), references)
+    try:
+        with embedded.running(_settings(home)) as server:
+            engine = create_engine(server.url())
+            tables = published_tables(engine)
+            files = work / "files"
+            files.mkdir()
+            others = {
+                "psql, keys and indexes": {"seconds": copy_with_psql(server.uri(), tables, files, "including all")},
+                "psql, no index": {"seconds": copy_with_psql(server.uri(), tables, files, "including defaults")},
+            }
+            pandas = insert_with_pandas(engine, tables)
+            engine.dispose()
+    finally:
+        embedded.discard(_settings(home))
+    rows = sum(tables.values())
+    others = {name: {**figures, "rows": rows} for name, figures in others.items()}
+    return {
+        "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}",
+        "families": references[2].families,
+        "persons": tables["core.dim_person"],
+        "rows": rows,
+        "tables": tables,
+        "loads": {"publish": full, **others, f"pandas, {PANDAS_PART:.0%} of the rows": pandas},
+        "unchanged": unchanged,
+    }
