@@ -33,9 +33,9 @@ DATA_SETS = {
 # What `decide` expects beside the pairs: no exact rule and no steward has said anything.
 _NOTHING_ELSE = """
 create table person_record as select record_id from febrl_record;
-create table shared (record_id bigint, rule integer, link_group varchar, probability double);
-create table link_rule (rule integer, name varchar);
-insert into link_rule values (0, 'none');
+create table exact_shared (record_id bigint, rule integer, link_group ubigint, probability double);
+create table link_rule (rule integer, name varchar, model_version varchar);
+insert into link_rule values (0, 'none', null);
 create table steward_decision (left_id bigint, right_id bigint, verdict varchar);
 """
 

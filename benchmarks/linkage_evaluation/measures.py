@@ -12,7 +12,7 @@ from kampungkb.engine.accepted import SOURCE_OF_PERSONS, attach
 from kampungkb.engine.duckdb import connect
 from kampungkb.linkage.clusters import label_records
 from kampungkb.linkage.crosswalk import PERSON_LINK
-from kampungkb.linkage.incremental import CANDIDATE_PAIR
+from kampungkb.linkage.prediction import CANDIDATE_PAIR
 from kampungkb.linkage.records import read_records
 from kampungkb.linkage.rules import find_groups
 from kampungkb.refs import Validated
@@ -22,7 +22,7 @@ from kampungkb.settings import Settings
 Row = dict[str, Any]
 
 _EXACT = """
-select min(record_id) over (partition by rule, link_group) as left_id, record_id as right_id from shared
+select min(record_id) over (partition by rule, link_group) as left_id, record_id as right_id from exact_shared
 """
 
 

@@ -1,7 +1,6 @@
 """The probabilistic model in a night: small populations made by hand, and what must become of them."""
 
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -166,6 +165,28 @@ def test_a_family_that_is_known_already_vouches_for_its_other_members(run: Run) 
     assert frame.loc["f-3", "match_rule"] == "model_household"
 
 
+def test_a_family_that_vouches_no_longer_is_heard_although_the_member_did_not_change(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    boy = person("ZULKIFLI", date(2012, 4, 5))
+    registry = [*(registered(who, CARD) for who in (RUSDI, RATNA, boy)), *population(20)["biodata_wni"]]
+
+    def load(as_of: date, *parents: dict[str, Any]) -> pd.DataFrame:
+        surveyed = [member(who, "f", place) for place, who in enumerate(parents, start=1)]
+        surveyed.append(member(boy, "f", 3, **{"K.01": None, "K.04": None}))
+        tonight = Run(run_id="vouching", as_of=as_of, settings=run.settings)
+        return night(tonight, keluarga=[family("f", OTHER_CARD)], anggota=surveyed, biodata_wni=registry)
+
+    with caplog.at_level("INFO"):
+        assert {boy["nik"], "f-3"} in persons(load(run.as_of, RUSDI, RATNA))
+        strangers = person("BONAR", date(1970, 1, 30)), person("TIUR", date(1972, 7, 7), sex=2)
+        assert {"f-3"} in persons(load(run.as_of + timedelta(days=1), *strangers))
+        assert {boy["nik"], "f-3"} in persons(load(run.as_of + timedelta(days=2), RUSDI, RATNA))
+    anew = [int(record.args[2]) for record in caplog.records if "compared anew" in str(record.msg) and record.args]  # type: ignore[arg-type,index]
+    assert anew[0] == 26
+    assert max(anew[1:]) < 13
+
+
 def test_a_person_has_one_registry_record_and_one_place_in_a_family(run: Run) -> None:
     copied = {**RUSDI, "nik": number(RUSDI["born"], 2)}
     frame = night(
@@ -218,26 +239,6 @@ def population(size: int, changed: int = 0) -> dict[str, Rows]:
             for place, who in enumerate(people)
         ],
     }
-
-
-def test_a_night_of_few_changes_finds_row_for_row_what_comparing_everything_finds(tmp_path: Path) -> None:
-    def at(home: str, day: int) -> Run:
-        folder = tmp_path / home
-        folder.mkdir(exist_ok=True)
-        settings = Settings(home=folder, pseudonym_key="k" * 32)
-        return Run(run_id=home, as_of=date(2026, 11, day), settings=settings)
-
-    before, after = population(200), population(203, changed=4)
-    night(at("nights", 1), **before)
-    night(at("nights", 2), **after)
-    night(at("anew", 2), **after)
-
-    folders = [at(home, 2).settings.lake / "persons" / "2026-11-02" for home in ("nights", "anew")]
-    for file in ("candidate_pair.parquet", "record_fingerprint.parquet"):
-        one, two = (pq.read_table(folder / file) for folder in folders)
-        by_key = [(name, "ascending") for name in one.column_names]
-        assert one.sort_by(by_key).equals(two.sort_by(by_key))
-        assert one.num_rows > 0
 
 
 def test_few_records_are_compared_anew(run: Run, caplog: pytest.LogCaptureFixture) -> None:

@@ -21,8 +21,10 @@ from kampungkb.engine.duckdb import connect
 from kampungkb.errors import DecisionError, WarehouseError
 from kampungkb.linkage.decisions import Decision, Pair, Record, decide, decisions_for, in_force, undo
 from kampungkb.linkage.model import PARAMETERS, Model, Parameters, load_model, parse_definition, write_parameters
+from kampungkb.linkage.output import Output
 from kampungkb.linkage.records import read_records
-from kampungkb.linkage.review import create_decisions, write_review
+from kampungkb.linkage.review import create_decisions, find_decided, write_review
+from kampungkb.linkage.state import STATE
 from kampungkb.refs import Linked
 from kampungkb.run import Run
 from kampungkb.settings import Settings
@@ -104,7 +106,9 @@ class Candidates:
                 [probability, one, other],
             )
         create_decisions(self.connection, decisions)
-        write_review(self.connection, MODEL, linked.path)
+        find_decided(self.connection)
+        write_review(self.connection, MODEL, Output(self.connection, linked.path))
+        (linked.path / STATE).unlink()  # the next night has nothing to do with these pairs
 
 
 @pytest.fixture

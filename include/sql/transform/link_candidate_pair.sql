@@ -8,5 +8,5 @@ select
     right_record.source_key as right_key,
     candidate_pair.* exclude (left_id, right_id) -- noqa: RF02
 from candidate_pair
-inner join person_record as left_record on candidate_pair.left_id = left_record.record_id
-inner join person_record as right_record on candidate_pair.right_id = right_record.record_id
+inner join person_number as left_record on candidate_pair.left_id = left_record.record_id
+inner join person_number as right_record on candidate_pair.right_id = right_record.record_id

@@ -19,8 +19,8 @@ select
     min(previous.linked_since) as part_since,
     min(record_label.record_id) as first_record
 from previous
-inner join person_record
-    on previous.source = person_record.source and previous.source_key = person_record.source_key
-inner join record_label on person_record.record_id = record_label.record_id
+inner join person_number
+    on previous.source = person_number.source and previous.source_key = person_number.source_key
+inner join record_label on person_number.record_id = record_label.record_id
 inner join key_age on previous.person_key = key_age.person_key
 group by record_label.label, previous.person_key

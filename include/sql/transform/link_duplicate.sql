@@ -4,9 +4,9 @@
 -- Keys: (source, source_key).
 with counted as (
     select
-        person_link.source,
-        person_link.source_key,
-        person_link.person_key,
+        every_link.source,
+        every_link.source_key,
+        every_link.person_key,
         fact.nik,
         fact.name,
         fact.birth_date,
@@ -15,20 +15,20 @@ with counted as (
         fact.family_code,
         fact.family_card,
         count(*) over person as records,
-        count(*) over (partition by person_link.source, person_link.person_key, fact.family_code) as in_family
-    from person_link
+        count(*) over (partition by every_link.source, every_link.person_key, fact.family_code) as in_family
+    from every_link
     inner join record_fact as fact
-        on person_link.source = fact.source and person_link.source_key = fact.source_key
+        on every_link.source = fact.source and every_link.source_key = fact.source_key
     left join peserta
-        on person_link.source = 'health_insurance' and person_link.source_key = peserta.source_key
+        on every_link.source = 'health_insurance' and every_link.source_key = peserta.source_key
     where
-        person_link.source <> 'health_insurance'
+        every_link.source <> 'health_insurance'
         or (
             peserta."statusPeserta.kode" = '0'
             and coalesce(peserta."tglTMT" <= cast($as_of as date), true)
             and coalesce(peserta."tglTAT" >= cast($as_of as date), true)
         )
-    window person as (partition by person_link.source, person_link.person_key)
+    window person as (partition by every_link.source, every_link.person_key)
 )
 
 select

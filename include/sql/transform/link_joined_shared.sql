@@ -30,7 +30,7 @@ joined as (
 select
     unnest([joined.left_id, joined.right_id]) as record_id,
     link_rule.rule,
-    joined.left_id || '-' || joined.right_id as link_group,
+    md5_number_lower(joined.left_id || '-' || joined.right_id) as link_group,
     joined.probability
 from joined
 inner join link_rule on joined.name = link_rule.name

@@ -25,8 +25,8 @@ record_match as (
 )
 
 select
-    person_record.source,
-    person_record.source_key,
+    person_number.source,
+    person_number.source_key,
     label_key.person_key,
     coalesce(record_match.match_rule, 'single') as match_rule,
     record_match.match_probability,
@@ -35,9 +35,9 @@ select
         when previous.person_key = label_key.person_key then previous.linked_since
         else cast($as_of as date) -- noqa: RF02
     end as linked_since
-from person_record
-inner join record_label on person_record.record_id = record_label.record_id
+from person_number
+inner join record_label on person_number.record_id = record_label.record_id
 inner join label_key on record_label.label = label_key.label
-left join record_match on person_record.record_id = record_match.record_id
+left join record_match on person_number.record_id = record_match.record_id
 left join previous
-    on person_record.source = previous.source and person_record.source_key = previous.source_key
+    on person_number.source = previous.source and person_number.source_key = previous.source_key

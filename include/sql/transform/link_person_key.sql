@@ -21,7 +21,7 @@ select
         )
     ) as person_key
 from person
-inner join person_record as first_record on person.label = first_record.record_id
+inner join person_number as first_record on person.label = first_record.record_id
 left join award on person.label = award.label
 left join previous
     on first_record.source = previous.source and first_record.source_key = previous.source_key

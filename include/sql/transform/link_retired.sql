@@ -12,7 +12,7 @@ select
     case when used.person_key is null then previous.person_key end as person_key,
     previous.linked_since
 from previous
-left join person_record
-    on previous.source = person_record.source and previous.source_key = person_record.source_key
+left join person_number
+    on previous.source = person_number.source and previous.source_key = person_number.source_key
 left join used on previous.person_key = used.person_key
-where person_record.record_id is null
+where person_number.record_id is null

@@ -6,21 +6,21 @@
 with person as (
     select
         record_label.label,
-        list(distinct person_record.source) as sources
+        list(distinct person_number.source) as sources
     from record_label
-    inner join person_record on record_label.record_id = person_record.record_id
+    inner join person_number on record_label.record_id = person_number.record_id
     group by record_label.label
 ),
 
 record as (
     select
-        person_record.record_id,
-        person_record.source,
-        person_record.source_key,
+        person_number.record_id,
+        person_number.source,
+        person_number.source_key,
         record_label.label,
         person.sources
-    from person_record
-    inner join record_label on person_record.record_id = record_label.record_id
+    from person_number
+    inner join record_label on person_number.record_id = record_label.record_id
     inner join person on record_label.label = person.label
 ),
 

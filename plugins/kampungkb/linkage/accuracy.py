@@ -25,7 +25,7 @@ TABLE = "linked_pair"
 def check_accuracy(
     connection: DuckDBPyConnection, run: Run, folder: Path, *, expectations: Path = EXPECTATIONS
 ) -> None:
-    """From `person_link`, `person_record` and the accepted tables write `checks.parquet` into `folder`.
+    """From `every_link`, `person_source` and the accepted tables write `checks.parquet` into `folder`.
 
     For each source also `<source>.results.json`, what Great Expectations found in counts, for Data Docs.
 

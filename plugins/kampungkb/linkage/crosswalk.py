@@ -13,6 +13,7 @@ from duckdb import DuckDBPyConnection
 
 from kampungkb import lake
 from kampungkb.engine.duckdb import sql_text
+from kampungkb.linkage.output import Output
 from kampungkb.settings import Settings
 
 PERSON_LINK = "person_link.parquet"
@@ -33,15 +34,21 @@ def latest_before(settings: Settings, as_of: date) -> Path | None:
     return max(earlier, default=None)
 
 
-def read_previous(connection: DuckDBPyConnection, folder: Path | None) -> None:
-    """Make `previous`: the last known key of every record of an earlier night; empty where `folder` is None."""
+def read_previous(connection: DuckDBPyConnection, folder: Path | None, *, reopened: bool = False) -> None:
+    """Make `previous`: the last known key of every record of an earlier night; empty where `folder` is None.
+
+    With `reopened` only of the records in the table `reopened`, and of those that had vanished: a person decided anew
+    has no other records.
+    """
     connection.execute(_PREVIOUS)
     if folder is None:
         return
+    only = "semi join reopened using (source, source_key)" if reopened else ""
     for file, came_back in ((folder / PERSON_LINK, False), (folder / RETIRED_LINK, True)):
         if file.exists():
             connection.execute(
-                "insert into previous select source, source_key, person_key, linked_since, ? from read_parquet(?)",
+                "insert into previous select source, source_key, person_key, linked_since, ? "
+                f"from read_parquet(?) {'' if came_back else only}",
                 [came_back, str(file)],
             )
 
@@ -64,16 +71,10 @@ def assign_keys(connection: DuckDBPyConnection, as_of: date) -> None:
     connection.execute(f"create temp table label_key as {sql_text('link_person_key')}", {"as_of": as_of})
 
 
-def write_crosswalk(connection: DuckDBPyConnection, as_of: date, folder: Path) -> None:
-    """Make `person_link` and write the three files of the crosswalk into `folder`."""
+def write_crosswalk(connection: DuckDBPyConnection, as_of: date, output: Output) -> None:
+    """Make `person_link` and write the three files of the crosswalk, then make `every_link` of what was written."""
     connection.execute(f"create temp table person_link as {sql_text('link_person')}", {"as_of": as_of})
-    for query, name in (
-        ("from person_link", PERSON_LINK),
-        (sql_text("link_retired"), RETIRED_LINK),
-        (sql_text("link_family"), FAMILY_LINK),
-    ):
-        connection.execute(f"copy ({query}) to '{_quoted(folder / name)}' (format parquet, compression zstd)")
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
+    output.write("from person_link", PERSON_LINK, "source", "source_key")
+    output.write(sql_text("link_retired"), RETIRED_LINK)
+    output.write(sql_text("link_family"), FAMILY_LINK)
+    connection.read_parquet(str(output.folder / PERSON_LINK)).create_view("every_link")

@@ -27,13 +27,16 @@ JOINED = "select left_id, right_id from joined_pair where weight > 0"
 
 
 def decide(connection: DuckDBPyConnection, model: Model) -> None:
-    """From `compared_record`, `candidate_pair`, `shared` and `steward_decision` make `record_label` (`label`).
+    """Both stages: :func:`decide_alone`, then :func:`decide_among_families`."""
+    decide_alone(connection, model)
+    decide_among_families(connection, model)
 
-    `candidate_pair` gets `level_household` (1: other members of the two families are linked), `weight_household`, which
-    its `match_weight` includes, and `probability`: that of the pair beside its rivals. `shared` and `link_rule` get
-    the rules `model`, `model_household` and `steward`, and `shared` keeps only groups of records of one person.
+
+def decide_alone(connection: DuckDBPyConnection, model: Model) -> None:
+    """From `compared_record`, `candidate_pair`, `exact_shared` and `steward_decision` make `record_label` (`label`).
+
+    Also `record_component` (`label`): the smallest record of those on which the decision about a record depends.
     """
-    connection.execute("alter table shared rename to exact_shared")
     label_records(connection, sql_text("link_edge"), "record_component")
     connection.execute(
         "create or replace temp table pair_weight as select left_id, right_id, label as component, match_weight, "
@@ -42,6 +45,15 @@ def decide(connection: DuckDBPyConnection, model: Model) -> None:
     )
     _weigh(connection, model)
     _label(connection)
+
+
+def decide_among_families(connection: DuckDBPyConnection, model: Model) -> None:
+    """Decide once more, with what families say about each other (`household_member`), and name the rules.
+
+    `candidate_pair` gets `level_household` (1: other members of the two families are linked), `weight_household`, which
+    its `match_weight` includes, and `probability`: that of the pair beside its rivals. `link_rule` gets the rules
+    `model`, `model_household` and `steward`, and `shared` has the groups of records of one person.
+    """
     if (household := model.definition.household) is not None:
         _add_households(connection, model, household)
         _weigh(connection, model)
@@ -51,11 +63,10 @@ def decide(connection: DuckDBPyConnection, model: Model) -> None:
 
 
 def _name_rules(connection: DuckDBPyConnection, model: Model) -> None:
-    connection.execute("alter table link_rule add column model_version varchar")
     for name, version in (("model", model.version), ("model_household", model.version), ("steward", None)):
         connection.execute("insert into link_rule select max(rule) + 1, ?, ? from link_rule", [name, version])
-    connection.execute(f"create temp table joined_shared as {sql_text('link_joined_shared')}")
-    connection.execute(f"create temp table shared as {sql_text('link_decided')}")
+    connection.execute(f"create or replace temp table joined_shared as {sql_text('link_joined_shared')}")
+    connection.execute(f"create or replace temp table shared as {sql_text('link_decided')}")
 
 
 def _weigh(connection: DuckDBPyConnection, model: Model) -> None:

@@ -2,18 +2,21 @@
 
 from duckdb import DuckDBPyConnection
 
-from kampungkb.linkage.blocks import add_blocks, count_terms
+from kampungkb.linkage.blocks import NOT_CROWDED, add_blocks, add_keys, count_terms, find_crowded
 from kampungkb.linkage.model import Definition, Model
 from kampungkb.linkage.splink_model import ID, linker, settings_of
 
 TABLE = "compared_record"
 PAIR = "candidate_pair"
+CANDIDATE_PAIR = "candidate_pair.parquet"
 
 
 def prepare(connection: DuckDBPyConnection, model: Model, table: str) -> None:
     """Make `compared_record`: the records of `table` with blocking keys, and the term frequencies of its names."""
-    add_blocks(connection, model.definition, table, TABLE)
-    count_terms(connection, model.definition, TABLE, _averages(model))
+    add_keys(connection, model.definition, table)
+    find_crowded(connection, model.definition)
+    add_blocks(connection, model.definition, table, TABLE, NOT_CROWDED)
+    count_terms(connection, model.definition, TABLE, averages(model))
 
 
 def predict(connection: DuckDBPyConnection, model: Model, *, only_changed: bool = False) -> None:
@@ -45,7 +48,8 @@ def pair_columns(definition: Definition) -> list[str]:
     return [f"{kind}_{each.name}" for each in definition.comparisons for kind in ("level", "weight")]
 
 
-def _averages(model: Model) -> dict[str, float]:
+def averages(model: Model) -> dict[str, float]:
+    """The average frequency of a term, by column: the u of its best level."""
     return {
         level.term_frequency: model.parameters.levels[each.name][level.id].u
         for each in reversed(model.definition.comparisons)

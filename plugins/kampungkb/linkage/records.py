@@ -7,27 +7,31 @@ from kampungkb.linkage.names import create_macros
 
 
 def read_sources(connection: DuckDBPyConnection) -> None:
-    """From the accepted tables on the connection make the views `person_source` and `record_fact`; nothing is read."""
+    """From the accepted tables on the connection make `person_source` (a view) and `present`.
+
+    `present` (`source, source_key, digest`) has a row a person record.
+    """
     create_macros(connection)
     connection.execute(f"create or replace temp view person_source as {sql_text('link_source')}")
-    connection.execute(f"create or replace temp view record_fact as {sql_text('link_record_fact')}")
+    connection.execute(f"create or replace temp table present as {sql_text('link_present')}")
 
 
 def read_records(connection: DuckDBPyConnection) -> None:
     """From the accepted tables on the connection make `person_record` and `person_fact`, one row a person record."""
     read_sources(connection)
-    number_records(connection, "select source, source_key from person_source")
+    number_records(connection, "from present")
 
 
 def number_records(connection: DuckDBPyConnection, wanted: str) -> None:
-    """Make `person_record` and `person_fact` of the records (`source, source_key`) of a query, numbered from 1.
+    """Make `person_record` and `person_fact` of the records of a query on `present`, numbered from 1.
 
-    Numbers follow the order of source and key. Only these are sorted, and the facts are joined afterwards: sorting
-    whole records would need the memory of all of them.
+    Numbers follow the order of source and key (`person_number`; its `record_key` is a number that a record keeps). Only
+    these are sorted, and the facts are joined afterwards: sorting whole records would need the memory of all of them.
     """
     connection.execute(
-        "create or replace table person_number as "
-        f"select *, row_number() over (order by source, source_key) as record_id from ({wanted})"
+        "create or replace temp table person_number as "
+        "select *, md5_number_lower(source || '|' || source_key) as record_key, "
+        f"row_number() over (order by source, source_key) as record_id from ({wanted})"
     )
     connection.execute(f"create or replace table person_record as {sql_text('link_records')}")
     derive_facts(connection)

@@ -7,7 +7,6 @@ stay in the lake and the vault.
 
 from collections.abc import Sequence
 from datetime import date
-from pathlib import Path
 
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
@@ -15,6 +14,7 @@ from duckdb import DuckDBPyConnection
 from kampungkb.engine.duckdb import sql_text
 from kampungkb.linkage.decisions import Decision
 from kampungkb.linkage.model import Definition, Model
+from kampungkb.linkage.output import Output
 from kampungkb.reporting.messages import message
 
 MATCH_REVIEW = "match_review.parquet"
@@ -64,11 +64,7 @@ order by left_source, left_key, right_source, right_key
 
 
 def create_decisions(connection: DuckDBPyConnection, decisions: Sequence[Decision]) -> None:
-    """From `person_record` make `decision_in_force`, and of records that stand in a source tonight `decided_pair`.
-
-    `steward_decision` (`left_id, right_id, verdict`) is what the decision stage must obey: `same` and `different`;
-    `unsure` leaves the pair to the model.
-    """
+    """Make `decision_in_force`, the decisions by source and key."""
     table = pa.table(
         {
             "decision_id": pa.array([decision.decision_id for decision in decisions], pa.int64()),
@@ -81,8 +77,18 @@ def create_decisions(connection: DuckDBPyConnection, decisions: Sequence[Decisio
     connection.register("decision_rows", table)
     connection.execute("create temp table decision_in_force as from decision_rows")
     connection.unregister("decision_rows")
-    connection.execute(f"create temp table decided_pair as {sql_text('link_decided_pair')}")
-    connection.execute("create temp table steward_decision as from decided_pair where verdict in ('same', 'different')")
+
+
+def find_decided(connection: DuckDBPyConnection) -> None:
+    """From `decision_in_force` make `decided_pair`: decisions about numbered records.
+
+    `steward_decision` (`left_id, right_id, verdict`) is what the decision stage must obey: `same` and `different`;
+    `unsure` leaves the pair to the model.
+    """
+    connection.execute(f"create or replace temp table decided_pair as {sql_text('link_decided_pair')}")
+    connection.execute(
+        "create or replace temp table steward_decision as from decided_pair where verdict in ('same', 'different')"
+    )
 
 
 def _transposed(decisions: Sequence[Decision]) -> list[list[str]]:
@@ -90,28 +96,36 @@ def _transposed(decisions: Sequence[Decision]) -> list[list[str]]:
     return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in _COLUMNS]
 
 
-def write_review(connection: DuckDBPyConnection, model: Model, folder: Path) -> int:
-    """From `candidate_pair`, `record_label`, `record_fact` and the decisions write the pairs for review.
+def write_review(connection: DuckDBPyConnection, model: Model, output: Output) -> None:
+    """From `candidate_pair`, `record_label` and the decisions write the pairs for review, and the decisions.
 
-    Returns how many are doubtful. `candidate_pair` is `left_id, right_id, match_weight, probability` and, for each
-    comparison, `level_<comparison>` and `weight_<comparison>` (log2 of the Bayes factor).
+    `candidate_pair` is `left_id, right_id, match_weight, probability` and, for each comparison, `level_<comparison>`
+    and `weight_<comparison>` (log2 of the Bayes factor).
     """
     decision = model.definition.decision
+    _read_facts(
+        connection,
+        "select source, source_key from person_number where record_id in (select unnest([left_id, right_id]) from ("
+        f"select left_id, right_id from candidate_pair where probability >= {decision.review} "
+        "union all select left_id, right_id from decided_pair))",
+    )
     parameters = {"review": decision.review, "accept": decision.accept, "model_version": model.version}
     connection.execute(f"create temp table match_review as {sql_text('link_review')}", parameters)
     _create_compared(connection, model.definition)
-    _write(connection, _LISTED, folder / MATCH_REVIEW)
-    _write(connection, "from decision_in_force order by decision_id", folder / DECISIONS)
-    found = connection.execute("select count(*) from match_review where doubt is not null").fetchone()
-    return int(found[0]) if found else 0
+    output.write(_LISTED, MATCH_REVIEW, "left_source", "left_key")
+    output.write("from decision_in_force order by decision_id", DECISIONS)
 
 
-def write_duplicates(connection: DuckDBPyConnection, as_of: date, folder: Path) -> int:
-    """From `person_link` and `record_fact` write the persons whom one source holds twice; return the number."""
+def write_duplicates(connection: DuckDBPyConnection, as_of: date, output: Output) -> None:
+    """From `every_link` and `record_state` write the records of persons whom one source holds twice."""
+    _read_facts(connection, "select source, source_key from record_state where repeated")
     connection.execute(f"create temp table duplicate_record as {sql_text('link_duplicate')}", {"as_of": as_of})
-    _write(connection, "from duplicate_record", folder / DUPLICATES)
-    found = connection.execute("select count(*) from duplicate_record").fetchone()
-    return int(found[0]) if found else 0
+    output.write("from duplicate_record", DUPLICATES)
+
+
+def _read_facts(connection: DuckDBPyConnection, records: str) -> None:
+    connection.execute(f"create or replace temp table looked_at as {records}")
+    connection.execute(f"create or replace temp table record_fact as {sql_text('link_record_fact')}")
 
 
 def _create_compared(connection: DuckDBPyConnection, definition: Definition) -> None:
@@ -138,8 +152,3 @@ def _labels(definition: Definition) -> list[tuple[str, int, str, str, str, str]]
             row = (each.name, number, each.label.id, each.label.en, level.label.id, level.label.en)
             labels.setdefault((each.name, number), row)
     return list(labels.values())
-
-
-def _write(connection: DuckDBPyConnection, query: str, path: Path) -> None:
-    quoted = str(path).replace("'", "''")
-    connection.execute(f"copy ({query}) to '{quoted}' (format parquet, compression zstd)")

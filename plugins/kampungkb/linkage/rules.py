@@ -24,16 +24,19 @@ RULES = (LinkRule("exact_nik_birth_date"), LinkRule("exact_nik_name"))
 
 
 def find_groups(connection: DuckDBPyConnection, rules: tuple[LinkRule, ...] = RULES) -> None:
-    """From `person_record` make `shared`: one row a record, rule and link group that it shares with another record."""
-    connection.execute("create temp table link_rule (rule integer, name varchar)")
+    """From `person_record` make `membership`: one row a record and rule with its link group (64 bits of its MD5).
+
+    And `shared`: those of groups that the record shares with another one.
+    """
+    connection.execute("create or replace temp table link_rule (rule integer, name varchar, model_version varchar)")
     connection.execute(
-        "create temp table membership (record_id bigint, rule integer, link_group varchar, probability double)"
+        "create or replace temp table membership "
+        "(record_id bigint, rule integer, link_group ubigint, probability double)"
     )
     for position, rule in enumerate(rules, start=1):
-        connection.execute("insert into link_rule values (?, ?)", [position, rule.name])
+        connection.execute("insert into link_rule values (?, ?, null)", [position, rule.name])
         connection.execute(
-            f"insert into membership select record_id, {position}, link_group, probability "
+            f"insert into membership select record_id, {position}, md5_number_lower(link_group), probability "
             f"from ({sql_text(f'link_{rule.name}')})"
         )
-    connection.execute(f"create temp table shared as {sql_text('link_shared')}")
-    connection.execute("drop table membership")
+    connection.execute(f"create or replace temp table exact_shared as {sql_text('link_shared')}")

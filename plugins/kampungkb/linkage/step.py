@@ -13,13 +13,14 @@ from kampungkb.engine.duckdb import connect, sql_text
 from kampungkb.errors import ReconciliationError
 from kampungkb.linkage.accuracy import check_accuracy
 from kampungkb.linkage.crosswalk import assign_keys, latest_before, read_previous, write_crosswalk
-from kampungkb.linkage.decision import decide
 from kampungkb.linkage.decisions import decisions_for
-from kampungkb.linkage.incremental import find_pairs, write_pairs
+from kampungkb.linkage.incremental import decide_changes, decide_everything
 from kampungkb.linkage.model import load_model
-from kampungkb.linkage.records import read_records
+from kampungkb.linkage.output import Output
+from kampungkb.linkage.prediction import CANDIDATE_PAIR
+from kampungkb.linkage.records import read_sources
 from kampungkb.linkage.review import create_decisions, write_duplicates, write_review
-from kampungkb.linkage.rules import find_groups
+from kampungkb.linkage.state import STATE, recipe, state_of, usable
 from kampungkb.refs import Linked, Validated
 from kampungkb.run import Run
 from kampungkb.settings import EXPECTATIONS
@@ -32,7 +33,8 @@ def link(run: Run, validated: Sequence[Validated], *, expectations: Path = EXPEC
 
     Reads the accepted Parquet files, the model, and the latest persons strictly before `run.as_of`; writes into
     `lake/persons/<as_of>/` `person_link.parquet`, `family_link.parquet`, `retired_link.parquet`,
-    `candidate_pair.parquet` (the pairs that the model found, and how it weighs them), `record_fingerprint.parquet`,
+    `candidate_pair.parquet` (the pairs that the model found, and how it weighs them), `match_review.parquet`,
+    `duplicate_record.parquet`, `decisions.parquet`, `record_state.parquet` (what the next night carries over)
     and `checks.parquet`: how often linked records differ from the registry's. The same inputs give the same rows.
     Raises :class:`~kampungkb.errors.ReconciliationError` where a record was lost or doubled,
     :class:`~kampungkb.errors.ConfigurationError` for a model that cannot be used, and the errors of
@@ -42,20 +44,25 @@ def link(run: Run, validated: Sequence[Validated], *, expectations: Path = EXPEC
     decisions = decisions_for(run)
     target = lake.persons(run.settings, run.as_of)
     model = load_model(run.settings)
+    made_by = recipe(run, model)
     earlier = latest_before(run.settings, run.as_of)
     with connect(run) as connection, lake.replacing(target) as folder:
         attach(connection, validated, "keluarga", *SOURCE_OF_PERSONS)
-        read_records(connection)
+        read_sources(connection)
         create_decisions(connection, decisions)
-        find_groups(connection)
-        compared = find_pairs(connection, model, "person_fact", earlier)
-        decide(connection, model)
-        read_previous(connection, earlier)
+        compared = decide_changes(connection, model, earlier) if earlier and usable(earlier, made_by) else None
+        carried = earlier if compared is not None else None
+        if compared is None:
+            compared = decide_everything(connection, model)
+        output = Output(connection, folder, carried)
+        read_previous(connection, earlier, reopened=carried is not None)
         assign_keys(connection, run.as_of)
-        write_crosswalk(connection, run.as_of, folder)
-        write_pairs(connection, folder)
-        write_review(connection, model, folder)
-        write_duplicates(connection, run.as_of, folder)
+        write_crosswalk(connection, run.as_of, output)
+        output.write(sql_text("link_candidate_pair"), CANDIDATE_PAIR, "left_source", "left_key")
+        output.write(state_of(model.definition), STATE, "source", "source_key", recipe=made_by)
+        connection.read_parquet(str(folder / STATE)).create_view("record_state")
+        write_review(connection, model, output)
+        write_duplicates(connection, run.as_of, output)
         check_accuracy(connection, run, folder, expectations=expectations)
         linked = _reference(connection, run, validated)
     log.info(
@@ -70,17 +77,15 @@ def link(run: Run, validated: Sequence[Validated], *, expectations: Path = EXPEC
 
 
 def _reference(connection: DuckDBPyConnection, run: Run, validated: Sequence[Validated]) -> Linked:
-    counted = {
-        source: (records, linked) for source, records, linked in connection.execute(sql_text("link_count")).fetchall()
-    }
-    records = {reference.source: counted.get(reference.source, (0, 0))[0] for reference in validated}
+    counted = {source: counts for source, *counts in connection.execute(sql_text("link_count")).fetchall()}
+    of_source = {reference.source: counted.get(reference.source, (0, 0, 0)) for reference in validated}
+    records = {source: records for source, (records, _, _) in of_source.items()}
     _reconcile(records, validated)
-    persons = connection.execute("select count(distinct person_key) from person_link").fetchone()
     return Linked(
         path=lake.persons(run.settings, run.as_of),
         records=records,
-        linked={source: counted.get(source, (0, 0))[1] for source in records},
-        persons=int(persons[0]) if persons else 0,
+        linked={source: linked for source, (_, linked, _) in of_source.items()},
+        persons=sum(persons for _, _, persons in of_source.values()),
     )
 
 

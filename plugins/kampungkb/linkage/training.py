@@ -11,7 +11,7 @@ from duckdb import DuckDBPyConnection
 from splink import Linker
 
 from kampungkb.errors import ConfigurationError
-from kampungkb.linkage.blocks import add_blocks, count_terms
+from kampungkb.linkage.blocks import NOT_CROWDED, add_blocks, add_keys, count_terms, find_crowded
 from kampungkb.linkage.model import Definition, LevelParameters, Model, Parameters, Training
 from kampungkb.linkage.splink_model import ID, linker, settings_of
 
@@ -26,7 +26,9 @@ def train(connection: DuckDBPyConnection, definition: Definition, table: str, se
     cannot teach it: a training rule finds no pairs.
     """
     training = definition.training
-    add_blocks(connection, definition, table, TABLE)
+    add_keys(connection, definition, table)
+    find_crowded(connection, definition)
+    add_blocks(connection, definition, table, TABLE, NOT_CROWDED)
     count_terms(connection, definition, TABLE, dict.fromkeys(definition.term_frequencies, 0.001))
     records = _count(connection, TABLE)
     for rule in (*training.certain, *training.rules):

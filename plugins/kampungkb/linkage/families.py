@@ -1,0 +1,20 @@
+"""What families say about each other: whose members are thought to be whom, before families are asked.
+
+Only this crosses the border of a component: a pair weighs more where two families share another linked person. So
+where the records of a component are thought to be other persons than the night before, or live in other families, the
+components of the other members of these families are decided anew too.
+"""
+
+from duckdb import DuckDBPyConnection
+
+from kampungkb.engine.duckdb import sql_text
+
+
+def label_first(connection: DuckDBPyConnection) -> None:
+    """From `record_label` as :func:`~kampungkb.linkage.decision.decide_alone` left it make `first_label`."""
+    connection.execute(f"create or replace temp table first_label as {sql_text('link_first_label')}")
+
+
+def gather_families(connection: DuckDBPyConnection) -> None:
+    """From `first_label` and `settled` (the states of records that are not decided tonight) make `household_member`."""
+    connection.execute(f"create or replace temp table household_member as {sql_text('link_household_member')}")

@@ -1,0 +1,38 @@
+"""The files of a night: what was decided tonight, and what is carried over from the earlier night."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+
+
+@dataclass(frozen=True)
+class Output:
+    """Writes into `folder`; `carried` is the folder of the earlier night of which unopened records are carried over."""
+
+    connection: DuckDBPyConnection
+    folder: Path
+    carried: Path | None = None
+
+    def write(self, query: str, name: str, source: str | None = None, key: str | None = None, **metadata: str) -> None:
+        """Write the rows of a query, and with them those of the earlier file whose record was not reopened.
+
+        `source` and `key` are the columns that name the record; without them nothing is carried over. `metadata` is
+        kept in the file.
+        """
+        rows = f"({query})"
+        if self.carried is not None and source is not None:
+            rows += (
+                f" union all by name (select earlier.* from read_parquet({_literal(self.carried / name)}) as earlier "
+                f"anti join reopened on earlier.{source} = reopened.source and earlier.{key} = reopened.source_key)"
+            )
+        kept = ", ".join(f"{entry}: {_literal(value)}" for entry, value in metadata.items())
+        self.connection.execute(
+            f"copy ({rows}) to {_literal(self.folder / name)} (format parquet, compression zstd"
+            f"{f', kv_metadata {{{kept}}}' if kept else ''})"
+        )
+
+
+def _literal(value: object) -> str:
+    escaped = str(value).replace("'", "''")
+    return f"'{escaped}'"

@@ -1,0 +1,71 @@
+"""What a night leaves for the next one about every record, and whether the next one may build on it.
+
+`record_state.parquet`, one row a record: `source`, `source_key`; `digest` of what was read of it; `component`, a number
+of the records that are decided together; `label`, whom it was thought to be before families were asked, and
+`household`, its family; the key columns of :mod:`~kampungkb.linkage.blocks` and `rule_1`… (its exact groups); and of
+its person: `linked` (known to another source too), `leads` (this is its first record), `repeated` (a source has several
+records of it). It names people by their source keys, so it is personal data like the crosswalk beside it, and is
+deleted with that folder.
+"""
+
+import hashlib
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+import splink
+
+from kampungkb.engine.duckdb import sql_text
+from kampungkb.linkage.blocks import KEYS, key_columns
+from kampungkb.linkage.crosswalk import PERSON_LINK, RETIRED_LINK
+from kampungkb.linkage.model import Definition, Model
+from kampungkb.linkage.names import FOLDER
+from kampungkb.linkage.prediction import CANDIDATE_PAIR
+from kampungkb.linkage.review import DECISIONS, MATCH_REVIEW
+from kampungkb.linkage.rules import RULES
+from kampungkb.run import Run
+from kampungkb.settings import INCLUDE
+
+STATE = "record_state.parquet"
+_NEEDED = (STATE, PERSON_LINK, RETIRED_LINK, CANDIDATE_PAIR, MATCH_REVIEW, DECISIONS)
+
+
+def recipe(run: Run, model: Model) -> str:
+    """A digest of all that makes tonight's links from the sources: code, SQL, tables of names, model, libraries, key.
+
+    Where it differs from that of the earlier night, nothing of that night is kept but the person keys.
+    """
+    parts = [model.version, duckdb.__version__, splink.__version__, run.pseudonym_key.hex()]
+    files = [
+        *Path(__file__).parent.glob("*.py"),
+        *FOLDER.glob("*.csv"),
+        *(INCLUDE / "sql" / "transform").glob("link_*"),
+    ]
+    parts += [hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)]
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
+
+
+def usable(earlier: Path | None, recipe: str) -> bool:
+    """Whether an earlier night left everything that can be carried over, made by the same recipe."""
+    if earlier is None or not all((earlier / name).exists() for name in _NEEDED):
+        return False
+    return (pq.read_metadata(earlier / STATE).metadata or {}).get(b"recipe") == recipe.encode()
+
+
+def rule_columns() -> list[str]:
+    """The columns of the state that hold a record's groups of the exact rules."""
+    return [f"rule_{number}" for number in range(1, len(RULES) + 1)]
+
+
+def state_of(definition: Definition) -> str:
+    """SQL: the state of the records that were decided tonight."""
+    groups = ", ".join(
+        f"max(link_group) filter (rule = {number}) as {name}" for number, name in enumerate(rule_columns(), start=1)
+    )
+    columns = ", ".join([*(f"{KEYS}.{name}" for name in key_columns(definition)), *rule_columns()])
+    return (
+        f"with rule_group as (select record_id, {groups} from membership group by record_id), "
+        f"settled as ({sql_text('link_settled')}) "
+        f"select settled.* exclude (record_id), {columns} from settled "
+        f"inner join {KEYS} using (record_id) left join rule_group using (record_id)"
+    )
