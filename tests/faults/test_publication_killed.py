@@ -135,8 +135,6 @@ def test_killed_in_front_of_any_statement_readers_see_whole_loads_and_the_next_r
         remains = left
     assert code == 0
     assert number > len(warehouse.proxy.passed) > 500
-    assert remains is not None
-    assert not remains[0], "no statement comes after the publication"
 
 
 def test_killed_while_a_commit_is_on_its_way_the_load_is_whole_or_not_there(warehouse: Warehouse) -> None:
