@@ -75,12 +75,12 @@ lint-types: $(INSTALLED)
 	$(BIN)/mypy
 
 lint-sql: $(INSTALLED)
-	$(BIN)/sqlfluff lint --disable-progress-bar include/sql
+	$(BIN)/sqlfluff lint --disable-progress-bar include/sql benchmarks
 
 format: $(INSTALLED) ## let ruff and sqlfluff rewrite what they can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/sqlfluff fix --disable-progress-bar --quiet include/sql
+	$(BIN)/sqlfluff fix --disable-progress-bar --quiet include/sql benchmarks
 
 # The lock holds versions and hashes for Python 3.11 to 3.13 and no address: where packages come from is the
 # user's own configuration of pip or uv.

@@ -13,9 +13,17 @@ bounded as (
 ),
 
 judged as (
-    select 'alone' as kind, alone as probability, is_true from judged_pair -- noqa: ST06
+    select
+        'alone' as kind,
+        alone as probability,
+        is_true
+    from judged_pair -- noqa: ST06
     union all
-    select 'given', given, is_true from judged_pair
+    select
+        'given',
+        given,
+        is_true
+    from judged_pair
 )
 
 select

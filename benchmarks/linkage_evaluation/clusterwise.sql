@@ -4,9 +4,19 @@
 -- Grain: one row per method.
 -- Keys: method.
 with answer as (
-    select record_id, person_id, cast(exact_key as varchar) as linked_key, 'exact' as method from evaluated_record
+    select
+        record_id,
+        person_id,
+        cast(exact_key as varchar) as linked_key,
+        'exact' as method
+    from evaluated_record
     union all
-    select record_id, person_id, model_key as linked_key, 'model' as method from evaluated_record
+    select
+        record_id,
+        person_id,
+        model_key as linked_key,
+        'model' as method
+    from evaluated_record
 ),
 
 share as (
@@ -40,8 +50,8 @@ whole as (
 
 select
     share.method,
-    avg(together / linked) as b_cubed_precision,
-    avg(together / own) as b_cubed_recall,
+    avg(share.together / share.linked) as b_cubed_precision,
+    avg(share.together / share.own) as b_cubed_recall,
     max(whole.exact_persons) as exact_persons,
     max(whole.exact_persons_of_several_records) as exact_persons_of_several_records
 from share

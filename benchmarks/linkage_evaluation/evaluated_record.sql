@@ -69,7 +69,7 @@ from person_record
 inner join truth on person_record.source = truth.source and person_record.source_key = truth.source_key
 inner join true_person on truth.person_id = true_person.person_id
 inner join person_fact on person_record.record_id = person_fact.record_id
-inner join read_parquet($links) as link
+inner join read_parquet($links) as link -- noqa: RF02
     on person_record.source = link.source and person_record.source_key = link.source_key
 inner join record_label as exact_label on person_record.record_id = exact_label.record_id
 left join known_nik on person_record.nik = known_nik.nik

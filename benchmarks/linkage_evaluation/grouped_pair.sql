@@ -32,27 +32,30 @@ headed as (
     select
         * exclude (left_source, right_source, age_group, married_woman),
         [
-            {'grouping': 'all', 'heading': 'all'},
-            {'grouping': 'sources', 'heading': least(left_source, right_source) || ' – ' || greatest(left_source, right_source)},
-            {'grouping': 'age', 'heading': age_group},
-            case when married_woman then {'grouping': 'age', 'heading': 'married_woman'} end,
-            case when twin then {'grouping': 'error', 'heading': 'twin'} end,
-            case when namesake then {'grouping': 'error', 'heading': 'namesake'} end,
-            case when nik_missing then {'grouping': 'error', 'heading': 'nik_missing'} end,
-            case when nik_damaged then {'grouping': 'error', 'heading': 'nik_damaged'} end,
-            case when nik_mistyped then {'grouping': 'error', 'heading': 'nik_mistyped'} end,
-            case when nik_of_another then {'grouping': 'error', 'heading': 'nik_of_another'} end,
-            case when name_titled_or_spelled then {'grouping': 'error', 'heading': 'name_titled_or_spelled'} end,
-            case when name_mistyped then {'grouping': 'error', 'heading': 'name_mistyped'} end,
-            case when name_shortened then {'grouping': 'error', 'heading': 'name_shortened'} end,
-            case when birth_date_missing then {'grouping': 'error', 'heading': 'birth_date_missing'} end,
-            case when birth_date_swapped then {'grouping': 'error', 'heading': 'birth_date_swapped'} end,
+            { 'grouping': 'all', 'heading': 'all' },
+            {
+                'grouping': 'sources',
+                'heading': least(left_source, right_source) || ' – ' || greatest(left_source, right_source)
+            },
+            { 'grouping': 'age', 'heading': age_group },
+            case when married_woman then { 'grouping': 'age', 'heading': 'married_woman' } end,
+            case when twin then { 'grouping': 'error', 'heading': 'twin' } end,
+            case when namesake then { 'grouping': 'error', 'heading': 'namesake' } end,
+            case when nik_missing then { 'grouping': 'error', 'heading': 'nik_missing' } end,
+            case when nik_damaged then { 'grouping': 'error', 'heading': 'nik_damaged' } end,
+            case when nik_mistyped then { 'grouping': 'error', 'heading': 'nik_mistyped' } end,
+            case when nik_of_another then { 'grouping': 'error', 'heading': 'nik_of_another' } end,
+            case when name_titled_or_spelled then { 'grouping': 'error', 'heading': 'name_titled_or_spelled' } end,
+            case when name_mistyped then { 'grouping': 'error', 'heading': 'name_mistyped' } end,
+            case when name_shortened then { 'grouping': 'error', 'heading': 'name_shortened' } end,
+            case when birth_date_missing then { 'grouping': 'error', 'heading': 'birth_date_missing' } end,
+            case when birth_date_swapped then { 'grouping': 'error', 'heading': 'birth_date_swapped' } end,
             case
                 when birth_date_first_of_january
-                    then {'grouping': 'error', 'heading': 'birth_date_first_of_january'}
+                    then { 'grouping': 'error', 'heading': 'birth_date_first_of_january' }
             end,
-            case when birth_date_wrong then {'grouping': 'error', 'heading': 'birth_date_wrong'} end,
-            case when moved then {'grouping': 'error', 'heading': 'moved'} end
+            case when birth_date_wrong then { 'grouping': 'error', 'heading': 'birth_date_wrong' } end,
+            case when moved then { 'grouping': 'error', 'heading': 'moved' } end
         ] as headings
     from described
 ),
@@ -69,10 +72,10 @@ spread as (
 select
     head.grouping,
     head.heading,
-    is_true,
-    exact,
-    model,
+    spread.is_true,
+    spread.exact,
+    spread.model,
     count(*) as pairs
 from spread
-where head is not null
+where spread.head is not null
 group by all

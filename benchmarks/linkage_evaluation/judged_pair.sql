@@ -8,6 +8,6 @@ select
     one.person_id = two.person_id as is_true,
     1 / (1 + pow(2, -pair.match_weight)) as alone,
     pair.probability as given
-from read_parquet($pairs) as pair
+from read_parquet($pairs) as pair -- noqa: RF02
 inner join evaluated_record as one on pair.left_source = one.source and pair.left_key = one.source_key
 inner join evaluated_record as two on pair.right_source = two.source and pair.right_key = two.source_key

@@ -2,11 +2,23 @@
 -- Grain: one row per pair.
 -- Keys: (left_id, right_id), left_id < right_id.
 with same_person as (
-    select person_id as group_key, record_id, 'truth' as said_by from evaluated_record -- noqa: ST06
+    select
+        person_id as group_key,
+        record_id,
+        'truth' as said_by
+    from evaluated_record -- noqa: ST06
     union all
-    select exact_key, record_id, 'exact' from evaluated_record
+    select
+        exact_key,
+        record_id,
+        'exact'
+    from evaluated_record
     union all
-    select hash(model_key), record_id, 'model' from evaluated_record
+    select
+        hash(model_key),
+        record_id,
+        'model'
+    from evaluated_record
 )
 
 select

@@ -3,9 +3,23 @@
 -- Keys: (grouping, heading, method).
 -- Precision is the share of linked pairs that are true, recall the share of true pairs that are linked.
 with answer as (
-    select grouping, heading, is_true, exact as linked, pairs, 'exact' as method from grouped_pair -- noqa: ST06
+    select
+        grouping,
+        heading,
+        is_true,
+        exact as linked,
+        pairs,
+        'exact' as method
+    from grouped_pair -- noqa: ST06
     union all
-    select grouping, heading, is_true, model, pairs, 'model' from grouped_pair
+    select
+        grouping,
+        heading,
+        is_true,
+        model,
+        pairs,
+        'model'
+    from grouped_pair
 ),
 
 counted as (
