@@ -5,9 +5,9 @@ ARG PYTHON_IMAGE=python:3.12.12-slim-bookworm
 FROM ${PYTHON_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /opt/kampungkb
-COPY requirements/bootstrap.txt requirements/run.txt requirements/celery.txt requirements/
+COPY requirements/bootstrap.txt requirements/run.txt requirements/image.txt requirements/
 RUN python -m venv .venv \
-    && .venv/bin/pip install --require-hashes -r requirements/bootstrap.txt -r requirements/celery.txt
+    && .venv/bin/pip install --require-hashes -r requirements/bootstrap.txt -r requirements/image.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY plugins plugins
 COPY dags dags

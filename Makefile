@@ -93,7 +93,7 @@ lock: $(INSTALLED) ## resolve requirements/*.txt anew from pyproject.toml (UPGRA
 	$(LOCK) $(UPGRADE) pyproject.toml --extra dev -c requirements/run.txt -o requirements/dev.txt
 	$(LOCK) $(UPGRADE) pyproject.toml --extra browser -c requirements/run.txt -o requirements/browser.txt
 	$(LOCK) $(UPGRADE) pyproject.toml --extra spark -c requirements/run.txt -o requirements/spark.txt
-	$(LOCK) $(UPGRADE) pyproject.toml --extra celery -c requirements/run.txt -o requirements/celery.txt
+	$(LOCK) $(UPGRADE) pyproject.toml --extra image -c requirements/run.txt -o requirements/image.txt
 
 clean: ## remove the environment and the tools' caches; var/ stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -77,7 +77,7 @@ AIRFLOW_COMMANDS: list[Any] = [
         id=f"{name} {what}",
         marks=pytest.mark.skipif(
             command[1] == "celery" and shutil.which("celery", path=str(PROGRAMS)) is None,
-            reason="requirements/celery.txt is not installed here",
+            reason="requirements/image.txt is not installed here",
         ),
     )
     for name, service in OURS.items()
