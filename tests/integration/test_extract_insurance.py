@@ -259,9 +259,11 @@ def test_a_killed_process_is_gone_on_with(land: Land, insurer: Insurer, run: Run
         f"extract(Run('r', date({run.as_of:%Y, %-m, %-d}), load_settings(), c()), 'health_insurance')"
     )
     fields = insurer.connection().model_dump(mode="json", by_alias=True) | {"password": SECRET}
+    key = run.settings.pseudonym_key
+    assert key is not None
     environment = os.environ | {
         "AIRFLOW_CONN_HEALTH_INSURANCE": json.dumps(fields),
-        "KAMPUNGKB_PSEUDONYM_KEY": "k",
+        "KAMPUNGKB_PSEUDONYM_KEY": key.get_secret_value(),
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
     process = subprocess.Popen([sys.executable, "-c", script], env=environment)

@@ -183,6 +183,7 @@ def test_a_night_without_the_state_of_the_last_one_decides_everything(
     linked = step.link(run, write_accepted(run, tables))
     (linked.path / "match_review.parquet").unlink()
     tomorrow = Run(run_id="2", as_of=run.as_of + timedelta(days=1), settings=run.settings)
+    caplog.clear()
     with caplog.at_level("INFO"):
         step.link(tomorrow, write_accepted(tomorrow, tables))
     assert compared(caplog) == [sum(map(len, tables.values())) - len(tables["keluarga"])]

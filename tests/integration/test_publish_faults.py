@@ -188,9 +188,9 @@ def test_a_living_run_keeps_its_staging(warehouse_run: Run, warehouse_engine: En
         process = publishing(tonight, night(seed=2).write(tonight))
         await_true(warehouse_engine, STOPPED)
         with warehouse_engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            from kampungkb.warehouse.staging import _drop_leftovers
+            from kampungkb.warehouse.staging import drop_leftovers
 
-            _drop_leftovers(connection)
+            drop_leftovers(connection)
         assert len(schemas(warehouse_engine) - OURS) == 1
     _, told = process.communicate(timeout=120)
     assert process.returncode == 0, told

@@ -313,6 +313,8 @@ def test_the_history_of_villages_and_days_is_read_out_of_a_warehouse_from_before
             connection.execute(text(f"drop table core.{name}"))
         config.attributes["connection"] = connection
         command.stamp(config, "0009")
+        command.upgrade(config, "0010")
+        command.stamp(config, "head")
     migrate(warehouse_engine)
     assert {name: rows(warehouse_engine, f"select * from {name} order by 1, 2, 3") for name in tables} == before
     assert len(before["core.dim_village"]) == 4
