@@ -2,13 +2,14 @@
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, CronTriggerTimetable, task
+from airflow.sdk import CronTriggerTimetable, task
 
 from kampungkb.refs import Health
 from kampungkb.reporting.messages import both
 from kampungkb.run import Run
 from support.airflow_run import step
 from support.notices import OPERATION, Notice
+from support.small_dag import small_dag
 
 TRIAGE = """\
 # Doctor
@@ -26,18 +27,12 @@ before it hold the warnings. Correct them and clear the task.
 **Run it again** as often as needed. By hand: `kampungkb doctor`.
 """
 
-with DAG(
-    dag_id="doctor",
+with small_dag(
+    "doctor",
     schedule=CronTriggerTimetable("0 14 * * *", timezone="Asia/Jakarta"),
-    catchup=False,
-    max_active_runs=1,
-    default_args={
-        "owner": "data-engineering",
-        "retries": 1,
-        "retry_delay": timedelta(minutes=5),
-        "execution_timeout": timedelta(minutes=10),
-    },
-    dagrun_timeout=timedelta(minutes=30),
+    retries=1,
+    retry_delay=timedelta(minutes=5),
+    limit=timedelta(minutes=10),
     tags=["tier-2", "operation"],
     description="Checks connections, disk, key, clock and versions before the night.",
     doc_md=TRIAGE,

@@ -9,12 +9,22 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, task
+from airflow.sdk import (
+    DAG,
+    Asset,
+    CronTriggerTimetable,
+    DeadlineAlert,
+    DeadlineReference,
+    Param,
+    SyncCallback,
+    task,
+)
 
 from kampungkb.refs import Answer, Linked, Published, Question, Scored, Snapshot, Validated
 from kampungkb.run import SOURCES, Run
 from kampungkb.verdicts import ACCEPT, HOLD_BACK
 from support.airflow_run import step
+from support.notices import FailureNotice, LateNotice
 
 TRIAGE = """\
 # Nightly load of the family data
@@ -49,6 +59,9 @@ task |
 
 **`decide` waits** (Required Actions): a delivery is suspicious, and a person decides; without an answer within nine \
 hours the default of `include/gates` is taken. See `docs/how-to/decide-on-a-delivery.md`.
+
+**Who is told?** Whoever the Airflow connection `operation_notices` (Apprise) names: of a task whose last try failed,
+and of a run that is not done four hours after it was queued (it hangs, failed, or `decide` waits).
 
 **Run it again** as often as needed: the same `as_of` replays what was landed and changes nothing that is right.
 `force` extracts anew. **Backfill**: set `as_of`; the newest snapshots not after that date are used.
@@ -86,6 +99,8 @@ WAREHOUSE = Asset("warehouse")
 
 # From 01:00 until people are at work and have had time to look.
 ANSWER_WITHIN = timedelta(hours=9)
+# Many times what a load takes; at five in the morning, so that a question to a person is heard of before work begins.
+DONE_WITHIN_HOURS = 4
 
 
 with DAG(
@@ -100,7 +115,13 @@ with DAG(
         "retry_delay": timedelta(seconds=10),
         "retry_exponential_backoff": 3,
         "execution_timeout": timedelta(hours=1),
+        "on_failure_callback": FailureNotice(),
     },
+    deadline=DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(hours=DONE_WITHIN_HOURS),
+        callback=SyncCallback(LateNotice, kwargs={"hours": DONE_WITHIN_HOURS}),
+    ),
     dagrun_timeout=timedelta(hours=4) + ANSWER_WITHIN,
     tags=["tier-1", "nightly", "family-data"],
     description="Loads family survey, civil registry and health insurance, and publishes the warehouse.",

@@ -2,13 +2,14 @@
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, Asset, task
+from airflow.sdk import Asset, task
 
 from kampungkb.refs import Reports
 from kampungkb.reporting.messages import both
 from kampungkb.run import Run
 from support.airflow_run import step
 from support.notices import Notice
+from support.small_dag import small_dag
 
 TRIAGE = """\
 # Reports of the latest load
@@ -28,18 +29,11 @@ where the reports are written, one sentence where the last try failed. Without t
 
 _WRITTEN = "ti.xcom_pull(task_ids='write_reports')"
 
-with DAG(
-    dag_id="publish_reports",
+with small_dag(
+    "publish_reports",
     schedule=Asset("warehouse"),
-    catchup=False,
-    max_active_runs=1,
-    default_args={
-        "owner": "data-engineering",
-        "retries": 2,
-        "retry_delay": timedelta(minutes=1),
-        "execution_timeout": timedelta(minutes=15),
-    },
-    dagrun_timeout=timedelta(hours=1),
+    retry_delay=timedelta(minutes=1),
+    limit=timedelta(minutes=15),
     tags=["tier-2", "reports"],
     description="Writes the workbooks for meetings after each published load.",
     doc_md=TRIAGE,

@@ -2,11 +2,12 @@
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, CronTriggerTimetable, Param, task
+from airflow.sdk import CronTriggerTimetable, Param, task
 
 from kampungkb.refs import Retention
 from kampungkb.run import Run
 from support.airflow_run import step
+from support.small_dag import small_dag
 
 TRIAGE = """\
 # Retention
@@ -19,15 +20,15 @@ quarantine, history. Never what a load still needs.
 **The task is red. What does it mean?** The warehouse is out of reach, a file of limits is wrong, or a folder cannot be
 deleted: the last line of the log says which. Correct it and clear the task; what was deleted stays deleted.
 
+**Who is told?** Whoever the Airflow connection `operation_notices` (Apprise) names. Without it nobody.
+
 **Run it again** as often as needed. **Where to look**: `ops.retention_run` in the warehouse;
 `kampungkb retention --dry-run` shows what would go.
 """
 
-with DAG(
-    dag_id="retention",
+with small_dag(
+    "retention",
     schedule=CronTriggerTimetable("0 5 * * 0", timezone="Asia/Jakarta"),
-    catchup=False,
-    max_active_runs=1,
     params={
         "as_of": Param(
             None,
@@ -37,13 +38,8 @@ with DAG(
             description="The day from which the limits count. Empty: the day of the run in Asia/Jakarta.",
         )
     },
-    default_args={
-        "owner": "data-engineering",
-        "retries": 2,
-        "retry_delay": timedelta(minutes=5),
-        "execution_timeout": timedelta(hours=1),
-    },
-    dagrun_timeout=timedelta(hours=4),
+    retry_delay=timedelta(minutes=5),
+    limit=timedelta(hours=1),
     tags=["tier-2", "weekly", "privacy"],
     description="Deletes snapshots, results, logs and history that are over their limit.",
     doc_md=TRIAGE,
