@@ -1,20 +1,20 @@
--- Purpose: linked records of the family survey and the insurance beside the civil registry's record of that person.
+-- Purpose: linked records of the family survey and the insurance beside the civil registry's record of that person,
+-- of the persons decided tonight.
 -- Grain: one row per linked record that has a registry record. Keys: row_id; (source, source_key).
 -- Names are upper case with white space collapsed, sexes 1 (male) and 2 (female). Where a person has several registry
 -- records, the one with the record's own NIK is compared, else the one with the smallest NIK.
 with known as (
     select
-        every_link.person_key,
-        person_source.source,
-        person_source.source_key,
-        case when not person_source.doubtful then person_source.identity_number end as nik,
-        nullif(trim(regexp_replace(upper(person_source.raw_name), '[\s\p{Z}]+', ' ', 'g')), '') as full_name,
-        person_source.birth_date,
-        person_source.sex,
-        person_source.village_code
-    from every_link
-    inner join person_source
-        on every_link.source = person_source.source and every_link.source_key = person_source.source_key
+        record_label.label,
+        person_record.source,
+        person_record.source_key,
+        person_record.nik,
+        person_record.full_name,
+        person_record.birth_date,
+        person_record.sex,
+        person_record.village_code
+    from person_record
+    inner join record_label on person_record.record_id = record_label.record_id
 ),
 
 registry as (
@@ -24,7 +24,7 @@ registry as (
 
 pair as (
     select
-        record.person_key,
+        record.label,
         record.source,
         record.source_key,
         coalesce(region.village_code, 'unknown') as village,
@@ -38,29 +38,29 @@ pair as (
         registry.nik as registry_nik,
         registry.source_key as registry_key
     from known as record
-    inner join registry on record.person_key = registry.person_key
+    inner join registry on record.label = registry.label
     left join region on record.village_code = region.village_code
     where record.source <> 'civil_registry'
 ),
 
 -- Few persons have several registry records, so only theirs are ranked.
 choice as (
-    select person_key from registry
-    group by person_key
+    select label from registry
+    group by label
     having count(*) > 1
 ),
 
 chosen as (
     select pair.* from pair
-    anti join choice on pair.person_key = choice.person_key
+    anti join choice on pair.label = choice.label
     union all
     (
         select pair.* from pair
-        semi join choice on pair.person_key = choice.person_key
+        semi join choice on pair.label = choice.label
         qualify row_number() over (
             partition by pair.source, pair.source_key
             order by
-                coalesce(pair.nik = pair.registry_nik and regexp_matches(pair.nik, '^[0-9]{16}$'), false) desc,
+                coalesce(pair.nik = pair.registry_nik, false) desc,
                 pair.registry_key asc
         ) = 1
     )
@@ -68,5 +68,5 @@ chosen as (
 
 select
     row_number() over () as row_id,
-    * exclude (person_key, nik, registry_nik, registry_key)
+    * exclude (label, nik, registry_nik, registry_key)
 from chosen

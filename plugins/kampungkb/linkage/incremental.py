@@ -27,11 +27,18 @@ from kampungkb.linkage.prediction import (
     predict,
     prepare,
 )
-from kampungkb.linkage.records import number_records
+from kampungkb.linkage.records import assign_numbers, number_records
 from kampungkb.linkage.review import DECISIONS, find_decided
 from kampungkb.linkage.rules import find_groups
 from kampungkb.linkage.splink_model import CHANGED, ID, block_column
 from kampungkb.linkage.state import STATE, rule_columns
+
+_READ = {
+    "read_record": "from person_record",
+    "read_fact": "from person_fact",
+    "read_keys": f"select source, source_key, {KEYS}.* from {KEYS} inner join person_number using (record_id)",
+}
+"""What is kept of the records that were read tonight, so that none is read and normalised twice."""
 
 
 def decide_everything(connection: DuckDBPyConnection, model: Model) -> int:
@@ -84,7 +91,10 @@ def _open(connection: DuckDBPyConnection, definition: Definition, earlier: Path)
     connection.execute(
         "create temp table changed as select source, source_key from present anti join state using (digest)"
     )
-    _number(connection, definition, "changed")
+    number_records(connection, "from present semi join changed using (source, source_key)")
+    add_keys(connection, definition, "person_fact")
+    for kept, rows in _READ.items():
+        connection.execute(f"create temp table {kept} as {rows}")
     columns = ", ".join(key_columns(definition))
     connection.execute(
         f"create temp table difference as select {columns}, -1 as records from gone "
@@ -97,8 +107,28 @@ def _open(connection: DuckDBPyConnection, definition: Definition, earlier: Path)
 
 
 def _number(connection: DuckDBPyConnection, definition: Definition, records: str) -> None:
-    number_records(connection, f"from present semi join {records} using (source, source_key)")
-    add_keys(connection, definition, "person_fact")
+    """Number the records of the table `records`: `person_number`, `person_record`, `person_fact` and `record_keys`.
+
+    A record is read from its source and normalised the first time it is asked for.
+    """
+    connection.execute(
+        f"create or replace temp table unread as from present semi join {records} using (source, source_key) "
+        "anti join read_record using (source, source_key)"
+    )
+    if _count(connection, "unread"):
+        number_records(connection, "from unread")
+        add_keys(connection, definition, "person_fact")
+        for kept, rows in _READ.items():
+            connection.execute(f"insert into {kept} {rows}")
+    assign_numbers(connection, f"from present semi join {records} using (source, source_key)")
+    numbered = (
+        "select person_number.record_id, {0}.* exclude ({1}) "
+        "from {0} inner join person_number using (source, source_key)"
+    )
+    connection.execute(f"create or replace table person_record as {numbered.format('read_record', 'record_id')}")
+    connection.execute(f"create or replace view person_fact as {numbered.format('read_fact', 'record_id')}")
+    keys = numbered.format("read_keys", "record_id, source, source_key")
+    connection.execute(f"create or replace temp table {KEYS} as {keys}")
 
 
 def _add_records_of_moved_keys(connection: DuckDBPyConnection, definition: Definition) -> None:

@@ -1,6 +1,8 @@
 """The files of a night: what was decided tonight, and what is carried over from the earlier night."""
 
+import shutil
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
@@ -18,10 +20,13 @@ class Output:
         """Write the rows of a query, and with them those of the earlier file whose record was not reopened.
 
         `source` and `key` are the columns that name the record; without them nothing is carried over. `metadata` is
-        kept in the file.
+        kept in the file. Where no record was reopened the earlier file is copied.
         """
         rows = f"({query})"
         if self.carried is not None and source is not None:
+            if self._nothing_reopened:
+                shutil.copyfile(self.carried / name, self.folder / name)
+                return
             rows += (
                 f" union all by name (select earlier.* from read_parquet({_literal(self.carried / name)}) as earlier "
                 f"anti join reopened on earlier.{source} = reopened.source and earlier.{key} = reopened.source_key)"
@@ -31,6 +36,10 @@ class Output:
             f"copy ({rows}) to {_literal(self.folder / name)} (format parquet, compression zstd"
             f"{f', kv_metadata {{{kept}}}' if kept else ''})"
         )
+
+    @cached_property
+    def _nothing_reopened(self) -> bool:
+        return self.connection.execute("from reopened limit 1").fetchone() is None
 
 
 def _literal(value: object) -> str:

@@ -25,16 +25,23 @@ def read_records(connection: DuckDBPyConnection) -> None:
 def number_records(connection: DuckDBPyConnection, wanted: str) -> None:
     """Make `person_record` and `person_fact` of the records of a query on `present`, numbered from 1.
 
-    Numbers follow the order of source and key (`person_number`; its `record_key` is a number that a record keeps). Only
-    these are sorted, and the facts are joined afterwards: sorting whole records would need the memory of all of them.
+    Only numbers are sorted, and the facts are joined afterwards: sorting whole records would need the memory of all.
+    """
+    assign_numbers(connection, wanted)
+    connection.execute(f"create or replace table person_record as {sql_text('link_records')}")
+    derive_facts(connection)
+
+
+def assign_numbers(connection: DuckDBPyConnection, wanted: str) -> None:
+    """Make `person_number`: the records of a query on `present`, with `record_id` from 1 by source and key.
+
+    Its `record_key` is a number that a record keeps from night to night.
     """
     connection.execute(
         "create or replace temp table person_number as "
         "select *, md5_number_lower(source || '|' || source_key) as record_key, "
         f"row_number() over (order by source, source_key) as record_id from ({wanted})"
     )
-    connection.execute(f"create or replace table person_record as {sql_text('link_records')}")
-    derive_facts(connection)
 
 
 def derive_facts(connection: DuckDBPyConnection) -> None:

@@ -4,17 +4,18 @@
 of the records that are decided together; `label`, whom it was thought to be before families were asked, and
 `household`, its family; the key columns of :mod:`~kampungkb.linkage.blocks` and `rule_1`… (its exact groups); and of
 its person: `linked` (known to another source too), `leads` (this is its first record), `repeated` (a source has several
-records of it). It names people by their source keys, so it is personal data like the crosswalk beside it, and is
-deleted with that folder.
+records of it); and of a record held against the registry's: `village`, `checked`, `missing` and `failed`, its verdict
+(:mod:`~kampungkb.linkage.accuracy`). It names people by their source keys, so it is personal data like the crosswalk
+beside it, and is deleted with that folder.
 """
 
 import hashlib
+from importlib.metadata import version
 from pathlib import Path
 
-import duckdb
 import pyarrow.parquet as pq
-import splink
 
+from kampungkb import validation
 from kampungkb.engine.duckdb import sql_text
 from kampungkb.linkage.blocks import KEYS, key_columns
 from kampungkb.linkage.crosswalk import PERSON_LINK, RETIRED_LINK
@@ -25,21 +26,26 @@ from kampungkb.linkage.review import DECISIONS, MATCH_REVIEW
 from kampungkb.linkage.rules import RULES
 from kampungkb.run import Run
 from kampungkb.settings import INCLUDE
+from kampungkb.validation.suites import Suite
 
 STATE = "record_state.parquet"
+VERDICT = ("village", "checked", "missing", "failed")
 _NEEDED = (STATE, PERSON_LINK, RETIRED_LINK, CANDIDATE_PAIR, MATCH_REVIEW, DECISIONS)
 
 
-def recipe(run: Run, model: Model) -> str:
-    """A digest of all that makes tonight's links from the sources: code, SQL, tables of names, model, libraries, key.
+def recipe(run: Run, model: Model, suite: Suite) -> str:
+    """A digest of all that makes tonight's links and verdicts from the sources: code, SQL, tables, libraries, key.
 
     Where it differs from that of the earlier night, nothing of that night is kept but the person keys.
     """
-    parts = [model.version, duckdb.__version__, splink.__version__, run.pseudonym_key.hex()]
+    parts = [model.version, suite.model_dump_json(), run.pseudonym_key.hex()]
+    parts += [f"{library} {version(library)}" for library in ("duckdb", "splink", "great_expectations")]
     files = [
+        run.settings.reference("regions.csv"),
         *Path(__file__).parent.glob("*.py"),
+        *Path(validation.__file__).parent.glob("*.py"),
         *FOLDER.glob("*.csv"),
-        *(INCLUDE / "sql" / "transform").glob("link_*"),
+        *(path for kind in ("link*", "stage*") for path in (INCLUDE / "sql" / "transform").glob(kind)),
     ]
     parts += [hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)]
     return hashlib.sha256("".join(parts).encode()).hexdigest()
@@ -62,10 +68,11 @@ def state_of(definition: Definition) -> str:
     groups = ", ".join(
         f"max(link_group) filter (rule = {number}) as {name}" for number, name in enumerate(rule_columns(), start=1)
     )
-    columns = ", ".join([*(f"{KEYS}.{name}" for name in key_columns(definition)), *rule_columns()])
+    columns = ", ".join([*(f"{KEYS}.{name}" for name in key_columns(definition)), *rule_columns(), *VERDICT])
     return (
         f"with rule_group as (select record_id, {groups} from membership group by record_id), "
         f"settled as ({sql_text('link_settled')}) "
         f"select settled.* exclude (record_id), {columns} from settled "
-        f"inner join {KEYS} using (record_id) left join rule_group using (record_id)"
+        f"inner join {KEYS} using (record_id) left join rule_group using (record_id) "
+        "left join verdict using (source, source_key)"
     )

@@ -11,7 +11,7 @@ from kampungkb import lake
 from kampungkb.engine.accepted import SOURCE_OF_PERSONS, attach
 from kampungkb.engine.duckdb import connect, sql_text
 from kampungkb.errors import ReconciliationError
-from kampungkb.linkage.accuracy import check_accuracy
+from kampungkb.linkage.accuracy import judge_links, read_linked_suite, write_accuracy
 from kampungkb.linkage.crosswalk import assign_keys, latest_before, read_previous, write_crosswalk
 from kampungkb.linkage.decisions import decisions_for
 from kampungkb.linkage.incremental import decide_changes, decide_everything
@@ -38,13 +38,14 @@ def link(run: Run, validated: Sequence[Validated], *, expectations: Path = EXPEC
     and `checks.parquet`: how often linked records differ from the registry's. The same inputs give the same rows.
     Raises :class:`~kampungkb.errors.ReconciliationError` where a record was lost or doubled,
     :class:`~kampungkb.errors.ConfigurationError` for a model that cannot be used, and the errors of
-    :func:`~kampungkb.linkage.accuracy.check_accuracy`.
+    :func:`~kampungkb.linkage.accuracy.judge_links`.
     """
     started = time.monotonic()
     decisions = decisions_for(run)
     target = lake.persons(run.settings, run.as_of)
     model = load_model(run.settings)
-    made_by = recipe(run, model)
+    suite = read_linked_suite(expectations)
+    made_by = recipe(run, model, suite)
     earlier = latest_before(run.settings, run.as_of)
     with connect(run) as connection, lake.replacing(target) as folder:
         attach(connection, validated, "keluarga", *SOURCE_OF_PERSONS)
@@ -59,11 +60,12 @@ def link(run: Run, validated: Sequence[Validated], *, expectations: Path = EXPEC
         assign_keys(connection, run.as_of)
         write_crosswalk(connection, run.as_of, output)
         output.write(sql_text("link_candidate_pair"), CANDIDATE_PAIR, "left_source", "left_key")
+        judge_links(connection, run, suite)
         output.write(state_of(model.definition), STATE, "source", "source_key", recipe=made_by)
         connection.read_parquet(str(folder / STATE)).create_view("record_state")
         write_review(connection, model, output)
         write_duplicates(connection, run.as_of, output)
-        check_accuracy(connection, run, folder, expectations=expectations)
+        write_accuracy(connection, run, folder, suite)
         linked = _reference(connection, run, validated)
     log.info(
         "linked %s person records to %s persons, %s compared anew by model %s, %.1f s",

@@ -35,7 +35,7 @@ def record(database: duckdb.DuckDBPyConnection, source: str, table: str, suite: 
     database.execute(f"create or replace view rejected as select * from {table}_rejected")
     _create_subject(database, table, suite, staged, declared)
     _create_ruling(database, suite)
-    _create_checking(database, table, suite)
+    _count_checked(database, table, create_checking(database, suite))
     database.execute(
         f"create or replace view judged as select {literal(source)} as source, {literal(table)} as source_table"
     )
@@ -96,8 +96,11 @@ def _checked_where(expectation: Expectation) -> str:
     return " and ".join(terms) or "true"
 
 
-def _create_checking(database: duckdb.DuckDBPyConnection, table: str, suite: Suite) -> None:
-    """`checking`: the check that each expectation belongs to; `checked`: rows checked, a check and village."""
+def create_checking(database: duckdb.DuckDBPyConnection, suite: Suite) -> list[list[str]]:
+    """Make `checking`: the check that each expectation belongs to; returns which rows each check looks at, as SQL.
+
+    A check looks at a row where one of its conditions holds.
+    """
     database.execute(
         "create or replace table checking (expectation integer, check_id integer, rule varchar, dimension varchar, "
         "severity varchar)"
@@ -113,9 +116,14 @@ def _create_checking(database: duckdb.DuckDBPyConnection, table: str, suite: Sui
             "insert into checking values (?, ?, ?, ?, ?)",
             [number, check_id, meta.rule, meta.dimension, meta.severity],
         )
+    return list(checks.values())
+
+
+def _count_checked(database: duckdb.DuckDBPyConnection, table: str, checks: list[list[str]]) -> None:
+    """`checked`: rows checked, a check and village."""
     counts = [
         f"{{'check_id': {check_id}, 'checked': count(*) filter (where {' or '.join(wheres)})}}"
-        for check_id, wheres in enumerate(checks.values())
+        for check_id, wheres in enumerate(checks)
     ]
     listed = f"[{', '.join(counts)}]" if counts else "cast([] as struct(check_id integer, checked bigint)[])"
     database.execute(
