@@ -33,7 +33,7 @@ class Output:
             )
         kept = ", ".join(f"{entry}: {_literal(value)}" for entry, value in metadata.items())
         self.connection.execute(
-            f"copy ({rows}) to {_literal(self.folder / name)} (format parquet, compression zstd"
+            f"copy ({rows}) to {_literal(self.folder / name)} (format parquet, compression zstd, compression_level 1"
             f"{f', kv_metadata {{{kept}}}' if kept else ''})"
         )
 
