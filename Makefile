@@ -58,7 +58,7 @@ bench-validate: $(INSTALLED) ## measure all rules on FAMILIES and MEMBERS agains
 bench-publish: $(INSTALLED) ## measure the publication of FAMILIES families against psql and pandas, and an unchanged night
 	$(BIN)/python -m benchmarks.publication --families $(FAMILIES)
 
-bench-link: $(INSTALLED) ## measure the linkage of PERSONS persons in three sources, in full and with 1 % changed
+bench-link: $(INSTALLED) ## measure the linkage of PERSONS persons in three sources, in full, with 1 % changed and with nothing
 	$(BIN)/python -m benchmarks.linkage --persons $(PERSONS)
 
 evaluate-linkage: FAMILIES = 8000

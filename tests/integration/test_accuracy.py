@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,21 @@ def test_a_rule_added_to_the_json_is_checked(run: Run, tmp_path: Path) -> None:
     )
     assert found["family_survey", "A01", DABO] == (2, 2)
     assert found["family_survey", "A04", DABO] == (2, 1)
+
+
+def test_a_rule_added_to_the_json_judges_those_too_who_did_not_change(run: Run, tmp_path: Path) -> None:
+    tables: dict[str, Rows] = {"biodata_wni": [registered(1), registered(2)], "anggota": [member(1), member(2)]}
+    checks(run, **tables)
+    tomorrow = replace(run, run_id="2", as_of=run.as_of + timedelta(days=1))
+    no_two = {"column": "name", "condition": "not ends_with(name, '2')"}
+    found = checks(tomorrow, changed(tmp_path, kwargs=no_two, meta={"rule": "A04"}), **tables)
+    assert found["family_survey", "A04", DABO] == (2, 1)
+
+
+def test_a_rule_that_asks_for_the_date_is_refused_for_its_verdicts_are_carried_over(run: Run, tmp_path: Path) -> None:
+    this_year = {"column": "birth_date", "condition": "year(birth_date) < year(as_of())"}
+    with pytest.raises(ConfigurationError, match=r"linked_pair\.json may not ask for the date"):
+        checks(run, changed(tmp_path, kwargs=this_year, meta={"rule": "A04"}), biodata_wni=[registered(1)])
 
 
 def test_a_rule_that_would_reject_linked_persons_is_refused(run: Run, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from kampungkb.linkage.decisions import Decision, Pair, Record, Verdict, contrad
 from kampungkb.linkage.state import STATE
 from kampungkb.run import Run
 from kampungkb.settings import Settings
+from tests.integration.validation_landing import DABO, DABO_LAMA
 from tests.oracle.accepted import Rows, write_accepted
 from tests.oracle.names import name_of
 
@@ -88,10 +89,10 @@ class Village:
 
     def tables(self) -> dict[str, Rows]:
         """Tonight's accepted rows, in an order of their own."""
-        village = {"village_code": "2104011001"}
         survey, registry, cards = [], [], []
         for who in self.people:
             told = who | who["given"]
+            village = _village(who["family"])
             if "anggota" not in who["absent"]:
                 answers = {"K.01": told["nik"], "K.02": told["name"], "K.03": told["sex"], "K.04": told["born"]}
                 place = {"KODE_KELUARGA": f"f{who['family']}", "NO_URUT": 1 + who["number"], "K.01__doubtful": False}
@@ -107,7 +108,8 @@ class Village:
             cards.append({"noKartu": f"x{number:04d}", "nik": SHARED_NUMBER, "nama": name_of(number), "tglLahir": born})
         families = sorted({str(row["KODE_KELUARGA"]) for row in survey})
         keluarga = [
-            {"KODE_KELUARGA": code, "NO_KK": f"21040101010{int(code[1:]):05d}", "NO_KK__doubtful": False, **village}
+            {"KODE_KELUARGA": code, "NO_KK": f"21040101010{int(code[1:]):05d}", "NO_KK__doubtful": False}
+            | _village(int(code[1:]))
             for code in families
         ]
         tables: dict[str, list[dict[str, Any]]] = {
@@ -121,9 +123,13 @@ class Village:
         return dict(tables)
 
 
+def _village(family: int) -> dict[str, str]:
+    return {"village_code": DABO if family % 5 else DABO_LAMA}
+
+
 def files(folder: Path) -> dict[str, list[str]]:
-    """Every row of every file of a night, in no order."""
-    found = {}
+    """Every row of every file of a night, in no order, and what Data Docs are made from."""
+    found = {path.name: [path.read_text(encoding="utf-8")] for path in folder.glob("*.results.json")}
     for path in sorted(folder.glob("*.parquet")):
         table: pa.Table = pq.read_table(path)
         found[path.name] = sorted(repr(sorted(row.items())) for row in table.to_pylist())
