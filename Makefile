@@ -19,7 +19,7 @@ SEEDS ?= 2104 7
 SCALES ?= 1 2
 PERSONS ?= 2100000
 
-.PHONY: help setup run up test test-browser test-services test-scheduler test-faults bench bench-validate \
+.PHONY: audit sbom licences help setup run up test test-browser test-services test-scheduler test-faults bench bench-validate \
 	bench-link bench-publish evaluate-linkage lint lint-python lint-types lint-sql format lock clean
 
 help: ## list the commands
@@ -89,11 +89,38 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 
 lock: $(INSTALLED) ## resolve requirements/*.txt anew from pyproject.toml (UPGRADE=--upgrade takes newer versions)
 	$(LOCK) $(UPGRADE) requirements/bootstrap.in -o requirements/bootstrap.txt
+	$(LOCK) $(UPGRADE) requirements/supply.in -o requirements/supply.txt
 	$(LOCK) $(UPGRADE) pyproject.toml -o requirements/run.txt
 	$(LOCK) $(UPGRADE) pyproject.toml --extra dev -c requirements/run.txt -o requirements/dev.txt
 	$(LOCK) $(UPGRADE) pyproject.toml --extra browser -c requirements/run.txt -o requirements/browser.txt
 	$(LOCK) $(UPGRADE) pyproject.toml --extra spark -c requirements/run.txt -o requirements/spark.txt
 	$(LOCK) $(UPGRADE) pyproject.toml --extra image -c requirements/run.txt -o requirements/image.txt
+
+# The tools that look at the lock have an environment of their own, so that they are not part of what they list.
+SUPPLY := .venv/supply
+LOCKED = $$(sed -n 's/^\([a-z0-9.-]*\)==.*/\1/p' requirements/run.txt)
+
+$(SUPPLY)/.installed: requirements/supply.txt $(INSTALLED)
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(SUPPLY)
+	@$(BIN)/uv pip install --quiet --python $(SUPPLY)/bin/python --require-hashes -r requirements/supply.txt
+	@touch $@
+
+audit: $(SUPPLY)/.installed ## known vulnerabilities of the locked packages; fails where not every one was looked up
+	@mkdir -p var; rm -f var/audit.json
+	@$(SUPPLY)/bin/pip-audit --requirement requirements/run.txt --disable-pip --require-hashes --progress-spinner off \
+	    --format json --output var/audit.json > var/audit.log 2>&1 || true
+	@$(BIN)/python .ci/audit.py var/audit.json
+
+sbom: $(SUPPLY)/.installed ## what it is made of, as CycloneDX: var/sbom.json
+	@mkdir -p var
+	@$(SUPPLY)/bin/cyclonedx-py requirements requirements/run.txt --pyproject pyproject.toml --output-reproducible \
+	    --of JSON --output-file var/sbom.json 2> /dev/null
+	@echo "var/sbom.json"
+
+licences: $(SUPPLY)/.installed ## list the licences of the locked packages: docs/reference/licences.md
+	@{ printf '# Licences\n\nOf the packages of `requirements/run.txt`, as they state them, for Python 3.11 on Linux. Written by\n`make licences`.\n\n'; \
+	  $(SUPPLY)/bin/pip-licenses --python $(BIN)/python --format markdown --packages $(LOCKED) \
+	    | sed -E 's/ +\|/ |/g; s/-{3,}/---/g'; } > docs/reference/licences.md
 
 clean: ## remove the environment and the tools' caches; var/ stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -21,7 +21,7 @@ keep() { # NAME: standard input becomes the file where there is none
 random() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
 
 for name in postgres_password metadata_password warehouse_password bi_password redis_password \
-    api_secret_key jwt_secret kampungkb_pseudonym_key sample_insurance_secret; do
+    api_secret_key jwt_secret kampungkb_metrics_token kampungkb_pseudonym_key sample_insurance_secret; do
     random | keep "$name"
 done
 head -c 32 /dev/urandom | base64 | tr '+/' '-_' | keep fernet_key

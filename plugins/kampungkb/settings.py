@@ -20,7 +20,8 @@ class Settings(BaseSettings):
 
     `home` holds the lake, the embedded database, the sample and the reports. `memory` (such as `2GiB`) and
     `threads` bound the DuckDB engine. `sample_reference` is the reference folder of a sample that is larger than the
-    project's own region reference; only a run on the sample sets it.
+    project's own region reference; only a run on the sample sets it. Whoever sends `metrics_token`
+    reads the page's metrics; without it there are none.
     """
 
     model_config = SettingsConfigDict(env_prefix="KAMPUNGKB_", env_ignore_empty=True, frozen=True)
@@ -32,6 +33,7 @@ class Settings(BaseSettings):
     memory: str = Field(default="1536MiB", pattern=r"^\d+(\.\d+)?\s*([KMGT]i?B)$")
     threads: int = Field(default=2, ge=1)
     sample_reference: Path | None = None
+    metrics_token: SecretStr | None = Field(default=None, min_length=16)
 
     @property
     def root(self) -> Path:

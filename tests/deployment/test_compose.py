@@ -114,6 +114,7 @@ def test_only_who_runs_tasks_or_opens_the_warehouse_knows_the_secrets_for_it() -
     assert {name for name in SERVICES if "kampungkb_pseudonym_key" in knows[name]} == {"scheduler", "worker"}
     assert {name for name in SERVICES if "postgres_password" in knows[name]} == {"postgres"}
     assert {name for name in SERVICES if "bi_password" in knows[name]} == {"postgres", "metabase"}
+    assert {name for name in SERVICES if "kampungkb_metrics_token" in knows[name]} == {"api-server"}
     assert knows["metabase"] == {"bi_password"}
 
 

@@ -1,18 +1,23 @@
 """The application that Airflow mounts: the page, its assets, and the routes behind them.
 
-Every route, the page itself included, asks for Airflow's session and its permission to read the load's DAG.
+Every route, the page itself included, asks for Airflow's session and its permission to read the load's DAG; the metrics
+alone, which a program reads, ask for a token of their own.
 """
 
+from hmac import compare_digest
 from pathlib import Path
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.middleware.base import RequestResponseEndpoint
 
 from kampungkb.errors import DecisionError, KampungkbError
+from kampungkb.orchestration.journal import journal_path, read_journal
+from kampungkb.settings import load_settings
 from kampungkb.ui import actions, queries, review
-from kampungkb.ui.access import NotAllowed
+from kampungkb.ui.access import NotAllowed, Reader
 from kampungkb.ui.asking import (
     ActionListOrder,
     ActionPage,
@@ -37,6 +42,7 @@ from kampungkb.ui.asking import (
 )
 from kampungkb.ui.documents import PAGES_POLICY, index_for, page_for
 from kampungkb.ui.downloads import MEDIA_TYPE, quarantine_workbook
+from kampungkb.ui.metrics import exposition
 from kampungkb.ui.reading import Row, reading
 from kampungkb.ui.session import EngineDep, ReaderDep, may_read_dag
 from kampungkb.ui.words import words
@@ -256,10 +262,32 @@ def review_undo(reader: ReaderDep, engine: EngineDep, key: ReviewKey, undo: Undo
     return {"decision_id": found_or_404(number, "There is no such pair in your region.")}
 
 
+metrics_router = APIRouter()
+
+
+def _by_token(authorization: Annotated[str, Header()] = "") -> None:
+    """Refuse whoever does not send the token of the settings; without one there is nothing to read."""
+    token = load_settings().metrics_token
+    if token is None:
+        raise HTTPException(404, "There are no metrics: KAMPUNGKB_METRICS_TOKEN is not set.")
+    if not compare_digest(authorization.encode(), f"Bearer {token.get_secret_value()}".encode()):
+        raise HTTPException(401, "The metrics ask for their token.", headers={"WWW-Authenticate": "Bearer"})
+
+
+@metrics_router.get("/metrics", dependencies=[Depends(_by_token)])
+def metrics(engine: EngineDep) -> Response:
+    """The last load in figures, as Prometheus reads them."""
+    with reading(engine, Reader(name="metrics", role="analyst")) as view:
+        night = view.rows("last_night")
+    steps = read_journal(journal_path(load_settings(), night[0]["run_id"])) if night else []
+    return Response(exposition(night, steps), media_type=CONTENT_TYPE_LATEST)
+
+
 def create_app() -> FastAPI:
     """The application, without the interactive documentation of FastAPI (it loads scripts from elsewhere)."""
     app = FastAPI(title="Kampung KB", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(router)
+    app.include_router(metrics_router)
 
     @app.middleware("http")
     async def guarded(request: Request, call_next: RequestResponseEndpoint) -> Response:
