@@ -38,7 +38,7 @@ def client(warehouse_run: Run, warehouse_engine: Engine, monkeypatch: pytest.Mon
 
 
 def read(client: TestClient) -> dict[tuple[str, ...], float]:
-    """Every figure by name and labels."""
+    """Every figure by name and labels, in the order of the labels' names."""
     answer = client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"].startswith("text/plain")
@@ -66,8 +66,8 @@ def test_it_tells_rows_seconds_and_scores_of_the_last_load(
         assert found[("source_stale", str(row["source"]))] == 0
     assert any(row["score"] is not None for row in sources)
     assert found[("load_seconds",)] == sources[0]["seconds"]
-    assert (found[("step_rows", "score", "", "in")], found[("step_rows", "score", "", "out")]) == (30, 60)
-    assert found[("step_seconds", "score", "")] >= 0
+    assert (found[("step_rows", "", "score", "in")], found[("step_rows", "", "score", "out")]) == (30, 60)
+    assert found[("step_seconds", "", "score")] >= 0
     assert abs(found[("load_finished_timestamp_seconds",)] - datetime.now(UTC).timestamp()) < 600
 
 
