@@ -21,11 +21,14 @@ from kampungkb.errors import KampungkbError, SourceUnavailable
 from kampungkb.orchestration.faults import describe, places
 from kampungkb.orchestration.journal import recording, sentence
 from kampungkb.orchestration.processes import Interrupted, interruptible
+from kampungkb.progress import occasionally
 from kampungkb.refs import Snapshot
 from kampungkb.run import JAKARTA, SOURCES, Run
 from kampungkb.settings import load_settings
 
 log = logging.getLogger(__name__)
+
+PROGRESS_SECONDS = 10.0
 
 
 def chosen_as_of(params: Mapping[str, Any], run_after: datetime) -> date:
@@ -81,6 +84,7 @@ def current_run() -> Run:
         sources=tuple(params.get("sources", SOURCES)),
         force=params.get("force", False),
         attended=attended(context),
+        tell=occasionally(lambda progress: log.info("%s", progress), PROGRESS_SECONDS),
     )
 
 

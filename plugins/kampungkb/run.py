@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from kampungkb.connections import CIVIL_REGISTRY, FAMILY_WORKBOOKS, HEALTH_INSURANCE, Connection
 from kampungkb.errors import ConfigurationError
+from kampungkb.progress import Tell, silent
 from kampungkb.settings import Settings
 
 FAMILY_SURVEY = "family_survey"
@@ -30,7 +31,7 @@ class Run:
 
     `sources` are the source ids to load; a source without a connection is absent. `force` extracts anew even
     where `as_of` already has a landed snapshot. `attended`: a person can be asked about a suspicious delivery and the
-    run waits; else the default is taken at once.
+    run waits; else the default is taken at once. `tell` hears how far a long step is.
     """
 
     run_id: str
@@ -40,6 +41,7 @@ class Run:
     sources: Sequence[str] = SOURCES
     force: bool = False
     attended: bool = False
+    tell: Tell = field(default=silent, repr=False, compare=False)
 
     def connection(self, source: str) -> Connection:
         """The connection of a source; raises :class:`ConfigurationError` where it is not set."""

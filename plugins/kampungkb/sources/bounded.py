@@ -30,12 +30,19 @@ class Exceeded(Enum):
 
 
 def run_each(
-    function: Callable[[_Task], _Result], tasks: Sequence[_Task], *, processes: int, memory: int, seconds: float
+    function: Callable[[_Task], _Result],
+    tasks: Sequence[_Task],
+    *,
+    processes: int,
+    memory: int,
+    seconds: float,
+    done: Callable[[int], None] = lambda count: None,
 ) -> list[_Result | Exceeded]:
     """The function's result for each task, in order; at most `processes` at once.
 
     `memory` bounds the address space of a process in bytes, `seconds` the time of a task on the clock. The function
-    must be importable by name and return something picklable; what it raises ends its process. Raises
+    must be importable by name and return something picklable; what it raises ends its process. `done` is told how many
+    tasks have ended, each time that one has. Raises
     :class:`KampungkbError` where a process ends before it takes a task.
     """
     results: dict[int, _Result | Exceeded] = {}
@@ -59,6 +66,7 @@ def run_each(
                 except (EOFError, OSError):
                     process.join()
                     results[number] = Exceeded.TIME if process.exitcode == -signal.SIGALRM else Exceeded.MEMORY
+                done(len(results))
                 if waiting and process.exitcode is None:
                     hand_out(pipe, process)
                 else:

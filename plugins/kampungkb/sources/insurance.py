@@ -28,6 +28,7 @@ from kampungkb.connections import HEALTH_INSURANCE, Connection
 from kampungkb.contracts import Table, contract
 from kampungkb.errors import ContractError, SourceUnavailable
 from kampungkb.lake import private_folder
+from kampungkb.progress import Progress
 from kampungkb.run import Run
 from kampungkb.sources.cells import number_text, storable
 from kampungkb.sources.insurance_api import Client, Page, Service, parse_page
@@ -35,7 +36,6 @@ from kampungkb.sources.protocol import PARQUET_COMPRESSION, Drift, Extracted, Pr
 
 LIBRARIES: tuple[str, ...] = ()
 KEPT_FOR = timedelta(hours=12)
-PROGRESS_PAGES = 25
 BARREN_PAGES = 3
 KINDS_OF_ENTRIES = 20
 MOST_PAGES = 20_000
@@ -114,8 +114,7 @@ def _fetch(client: Client, service: Service, run: Run, table: Table, kept: Path,
             rows = _distinct(page, tally)
             columns = [storable(pa.array([row.get(name) for row in rows], pa.string())) for name in table.names]
             writer.write_batch(pa.record_batch(columns, schema=schema))
-            if pages % PROGRESS_PAGES == 0:
-                log.info("%s: %d of %d entries", HEALTH_INSURANCE, len(tally.digests), tally.total)
+            run.tell(Progress(HEALTH_INSURANCE, "entries", len(tally.digests), tally.total))
     log.info(
         "%s: %d pages, %d entries, %d repeated, in %.1f s",
         HEALTH_INSURANCE,

@@ -24,6 +24,7 @@ import sqlalchemy as sa
 from kampungkb.connections import CIVIL_REGISTRY, Connection
 from kampungkb.contracts import Contract, Kind, Table, contract
 from kampungkb.engine import duckdb as engine
+from kampungkb.progress import Progress, Tell
 from kampungkb.run import JAKARTA, Run
 from kampungkb.sources.cells import number_text, storable
 from kampungkb.sources.database import Found, decoded, find_table, reading
@@ -49,7 +50,7 @@ def extract(run: Run, connection: Connection, previous: Previous | None, folder:
         drift = tuple(d for table in terms.tables for d in found[table.name].drift)
         base = _base(run, previous, drift)
         for table in terms.tables:
-            _land(database, merging, table, found[table.name], base, folder)
+            _land(database, merging, table, found[table.name], base, folder, run.tell)
         watermark = _watermark(merging, terms, folder)
     full_on = base.manifest.full_on if base else run.as_of
     types = {name: table.types for name, table in found.items()}
@@ -93,6 +94,7 @@ def _land(
     found: Found,
     base: Previous | None,
     folder: Path,
+    tell: Tell,
 ) -> None:
     started = time.perf_counter()
     target = folder / f"{table.name}.parquet"
@@ -101,7 +103,7 @@ def _land(
     query = sa.select(*(found.columns[name] for name in table.names if name in found.columns))
     if base is not None and incremental:
         query = query.where(_touched(found, KEYS[table.name], since(base)))
-    rows = _stream(database, query, table, found, fresh)
+    rows = _stream(database, query, table, found, fresh, tell)
     if base is not None and incremental:
         _merge(merging, table, base.table(table.name), fresh, target)
         fresh.unlink()
@@ -130,7 +132,9 @@ def _changed(column: sa.ColumnElement[Any], is_time: bool, day: date) -> sa.Colu
     return sa.or_(column.is_(None), text >= day.isoformat(), sa.not_(text.like(ISO_DATE)))
 
 
-def _stream(database: sa.Connection, query: sa.Select[Any], table: Table, found: Found, target: Path) -> int:
+def _stream(
+    database: sa.Connection, query: sa.Select[Any], table: Table, found: Found, target: Path, tell: Tell
+) -> int:
     """Write a query's rows as text, batch by batch; columns the database lacks are null."""
     kinds = {column.name: column.kind for column in table.columns}
     present = [name for name in table.names if name in found.columns]
@@ -144,6 +148,7 @@ def _stream(database: sa.Connection, query: sa.Select[Any], table: Table, found:
             arrays = [text_column(columns[n], kinds[n]) if n in columns else empty for n in table.names]
             writer.write_batch(pa.record_batch(arrays, schema=schema))
             rows += len(batch)
+            tell(Progress(CIVIL_REGISTRY, f"rows of {table.name}", rows))
     return rows
 
 

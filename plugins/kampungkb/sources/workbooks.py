@@ -22,6 +22,7 @@ from kampungkb.connections import Connection
 from kampungkb.contracts import Contract, Table, contract
 from kampungkb.engine import duckdb as engine
 from kampungkb.errors import ConfigurationError, ContractError
+from kampungkb.progress import Progress, Tell, silent
 from kampungkb.run import FAMILY_SURVEY, Run
 from kampungkb.sources.bounded import Exceeded, run_each
 from kampungkb.sources.protocol import PARQUET_COMPRESSION, Drift, Extracted, Previous
@@ -49,7 +50,7 @@ def extract(run: Run, connection: Connection, previous: Previous | None, folder:
     kept, changed = _split(files, known, same_way)
     started = time.perf_counter()
     with TemporaryDirectory(prefix="parts-", dir=folder) as scratch:
-        parsed = parse_all(changed, terms, Path(scratch))
+        parsed = parse_all(changed, terms, Path(scratch), run.tell)
         log.info(
             "%s: %d workbooks, %d unchanged, %d parsed in %.1f s",
             FAMILY_SURVEY,
@@ -141,7 +142,7 @@ def _split(
     return kept, {file: path for file, path in files.items() if file not in kept}
 
 
-def parse_all(files: dict[str, Path], terms: Contract, scratch: Path) -> list[Parsed]:
+def parse_all(files: dict[str, Path], terms: Contract, scratch: Path, tell: Tell = silent) -> list[Parsed]:
     """Parse workbooks in processes of bounded memory and time; the parts appear in `scratch/<table>/`."""
     for table in terms.tables:
         (scratch / table.name).mkdir()
@@ -149,7 +150,14 @@ def parse_all(files: dict[str, Path], terms: Contract, scratch: Path) -> list[Pa
         (path, file, terms, {table.name: scratch / table.name / f"{number:06d}.parquet" for table in terms.tables})
         for number, (file, path) in enumerate(files.items())
     ]
-    outcomes = run_each(_parse, tasks, processes=PROCESSES, memory=WORKER_MEMORY, seconds=WORKER_SECONDS)
+    outcomes = run_each(
+        _parse,
+        tasks,
+        processes=PROCESSES,
+        memory=WORKER_MEMORY,
+        seconds=WORKER_SECONDS,
+        done=lambda count: tell(Progress(FAMILY_SURVEY, "workbooks", count, len(tasks))),
+    )
     return [_too_much(task, o) if isinstance(o, Exceeded) else o for task, o in zip(tasks, outcomes, strict=True)]
 
 
