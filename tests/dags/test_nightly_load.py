@@ -69,6 +69,25 @@ def test_a_wrong_param_is_refused_before_anything_runs(dag: DAG, name: str, valu
         params[name] = value
 
 
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "2026-11-24'; drop schema core cascade; --",
+        "2026-11-24\n2026-11-25",
+        "../../../etc/passwd",
+        "{{ var.value.get('secret') }}",
+        "$(touch /tmp/owned)",
+        "2026-11-24\x00",
+        "٢٠٢٦-١١-٢٤",
+    ],
+)
+def test_no_param_lets_a_statement_a_path_a_template_or_a_command_in(dag: DAG, hostile: str) -> None:
+    for name, value in (("as_of", hostile), ("sources", [hostile]), ("sources", hostile), ("force", hostile)):
+        params = copy.deepcopy(dag.params)
+        with pytest.raises(ParamValidationError):
+            params[name] = value
+
+
 def test_the_tasks_follow_the_flow(dag: DAG) -> None:
     downstream = {task.task_id: set(task.downstream_task_ids) for task in dag.tasks}
     assert downstream == {
