@@ -19,7 +19,7 @@ SEEDS ?= 2104 7
 SCALES ?= 1 2
 PERSONS ?= 2100000
 
-.PHONY: audit sbom licences help setup run up test test-browser test-services test-scheduler test-faults bench bench-validate \
+.PHONY: audit sbom licences help setup run up test test-browser test-services test-scheduler test-faults soak bench bench-validate \
 	bench-link bench-publish evaluate-linkage lint lint-python lint-types lint-sql format lock clean
 
 help: ## list the commands
@@ -46,8 +46,14 @@ test-services: $(INSTALLED) ## the tests on PostgreSQL and MariaDB servers; fail
 test-scheduler: $(INSTALLED) ## a suspicious delivery under Airflow's own scheduler, answered by a person; some minutes
 	$(BIN)/pytest -m scheduler
 
-test-faults: $(INSTALLED) ## a publication killed at every statement, and its server; half an hour on two processors
+test-faults: $(INSTALLED) ## tasks killed at random moments, a publication killed at every statement; an hour
+	@rm -f var/test-faults/figures.jsonl
 	$(BIN)/pytest -m faults -n $(JOBS) --maxprocesses 2 tests/faults
+	@$(BIN)/python -m tests.faults.figures
+
+soak: NIGHTS = 60
+soak: $(INSTALLED) ## NIGHTS simulated nights in a row, with changes and faults; figures and plot under var/soak
+	PYTHONPATH=dags $(BIN)/python -m benchmarks.soak --nights $(NIGHTS)
 
 bench: $(INSTALLED) ## measure whole nightly loads at SIZES families, report under var/bench
 	$(BIN)/python benchmarks/nightly.py $(SIZES)

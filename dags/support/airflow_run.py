@@ -13,12 +13,12 @@ from typing import Any, get_type_hints
 from airflow.sdk import BaseHook, Context, get_current_context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
 from airflow.sdk.execution_time import task_runner
-from pydantic import TypeAdapter
 
 from kampungkb import lake
 from kampungkb.connections import CIVIL_REGISTRY, FAMILY_WORKBOOKS, HEALTH_INSURANCE, WAREHOUSE, Connection
 from kampungkb.errors import KampungkbError, SourceUnavailable
 from kampungkb.orchestration.faults import describe, places
+from kampungkb.orchestration.handover import received
 from kampungkb.orchestration.journal import recording, sentence
 from kampungkb.orchestration.processes import Interrupted, interruptible
 from kampungkb.progress import occasionally
@@ -123,9 +123,7 @@ def step(body: Callable[..., Any]) -> Callable[..., Any]:
         handed = handed_over.bind(*args, **kwargs).arguments
         try:
             run = current_run()
-            references = {
-                name: TypeAdapter(hints[name]).validate_python(_plain(value)) for name, value in handed.items()
-            }
+            references = {name: received(run, name, hints[name], _plain(value)) for name, value in handed.items()}
             with (
                 interruptible(),
                 lake.in_use(run.settings),

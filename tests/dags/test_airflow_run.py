@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import duckdb
 import pytest
 from airflow.models.connection import Connection as AirflowConnection
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -15,7 +16,7 @@ from airflow.sdk.execution_time.supervisor import InProcessSupervisorComms
 from kampungkb.connections import parse_connection
 from kampungkb.errors import ContractError, SourceUnavailable
 from kampungkb.orchestration.journal import journal_path, read_journal
-from kampungkb.refs import Answer, Snapshot, Validated
+from kampungkb.refs import Answer, Linked, Snapshot, Validated
 from kampungkb.run import SOURCES, Run
 from kampungkb.settings import Settings
 from support import airflow_run
@@ -211,3 +212,34 @@ def test_no_key_or_password_stands_in_journal_or_log(context: dict[str, Any], ca
     prepare()
     said = caplog.text + journal_path(Settings(), context["dag_run"].run_id).read_text()
     assert "a key for tests only" not in said and "s@cret" not in said
+
+
+LINKED = {"path": "", "records": {"civil_registry": 3}, "linked": {"civil_registry": 1}, "persons": 2}
+
+
+@pytest.mark.parametrize(
+    ("handed", "told"),
+    [
+        ({"folder": "/lake/persons", "persons": 2}, "has another form than this release knows"),
+        ({**LINKED, "path": "/lake/persons/2026-11-23"}, "not the results of 2026-11-24"),
+    ],
+)
+def test_a_reference_of_another_release_or_night_is_refused_with_what_to_do(
+    context: dict[str, Any], handed: dict[str, Any], told: str
+) -> None:
+    @airflow_run.step
+    def score(run: Run, linked: Linked) -> None:
+        raise AssertionError("begun")
+
+    with pytest.raises(AirflowFailException, match=told) as fault:
+        score(handed)
+    assert "Clear the run from its first task" in str(fault.value)
+
+
+def test_a_full_disk_is_named_whoever_met_it(context: dict[str, Any]) -> None:
+    @airflow_run.step
+    def link(run: Run) -> None:
+        raise duckdb.IOException('Could not write file "/lake/x": No space left on device')
+
+    with pytest.raises(AirflowException, match="the disk is full"):
+        link()

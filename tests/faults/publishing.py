@@ -1,6 +1,5 @@
 """Publication in a process of its own that is killed at a statement, and readers that watch the warehouse meanwhile."""
 
-import multiprocessing
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -15,11 +14,8 @@ from kampungkb.run import Run
 from kampungkb.warehouse import publish
 from kampungkb.warehouse.base import SCHEMAS
 from kampungkb.warehouse.models import Base
+from tests.faults.forks import FORKS
 from tests.faults.server_proxy import StatementProxy
-
-# Imports once, not once a publication.
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["great_expectations", "tests.faults.publishing"])
 
 WHOLE = " union all ".join(
     f"select '{name}' as name, count(*) as rows, md5(string_agg(row, '' order by row)) as digest from"
@@ -69,7 +65,7 @@ def publish_until(
     Returns the exit code of the process: negative where a signal ended it.
     """
     started = threading.Event()
-    process = _FORKS.Process(target=published, args=(run, references))
+    process = FORKS.Process(target=published, args=(run, references))
 
     def before(passing: int) -> bool:
         if passing != number:

@@ -11,6 +11,7 @@ from kampungkb.errors import KampungkbError
 from kampungkb.orchestration.processes import Interrupted
 
 _SPEAKING = (ImportError, AttributeError, NameError, OSError, MemoryError, NotImplementedError)
+_DISK_FULL = "No space left on device"
 _SPEAKING_DUCKDB = {"BinderException", "CatalogException", "ParserException", "OutOfMemoryException"}
 
 
@@ -19,6 +20,8 @@ def describe(fault: BaseException) -> str:
     if isinstance(fault, KampungkbError | Interrupted):
         return str(fault)
     name = type(fault).__name__
+    if _DISK_FULL in str(fault):
+        return f"{name}: the disk is full ({_DISK_FULL}). Make room under KAMPUNGKB_HOME, then clear the task."
     if isinstance(fault, _SPEAKING) or name in _SPEAKING_DUCKDB:
         return f"{name}: {str(fault).strip().splitlines()[0]}" if str(fault).strip() else name
     return name

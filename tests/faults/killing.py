@@ -1,0 +1,18 @@
+"""The blow: a process is killed with KILL after a delay."""
+
+from multiprocessing.process import BaseProcess
+
+import psutil
+
+
+class Killer:
+    """Kills a process after a delay where it still runs, and remembers the children it had."""
+
+    def __init__(self, delay: float) -> None:
+        self.delay, self.children = delay, list[psutil.Process]()
+
+    def __call__(self, process: BaseProcess) -> None:
+        process.join(self.delay)
+        if process.is_alive():
+            self.children = psutil.Process(process.pid).children(recursive=True)
+            process.kill()
