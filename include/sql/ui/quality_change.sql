@@ -21,7 +21,7 @@ change as (
     from core.quarantine_history as problem
     inner join load
         on jsonb_exists(load.counts, problem.source) and coalesce(problem.resolved_on, load.as_of) = load.as_of
-    where starts_with(coalesce(problem.village_code, ''), :region)
+    where (:region = '' or starts_with(coalesce(problem.village_code, ''), :region))
     group by load.as_of, problem.source
 )
 

@@ -21,7 +21,7 @@ result as (
     from ops.check_result as found
     inner join load on found.run_id = load.run_id
     where
-        starts_with(found.village_code, :region)
+        (:region = '' or starts_with(found.village_code, :region))
         and (:village = '' or found.village_code = :village)
         and (:source = '' or found.source = :source)
     group by found.source, found.rule
@@ -40,7 +40,7 @@ change as (
     inner join load
         on jsonb_exists(load.counts, problem.source) and coalesce(problem.resolved_on, load.as_of) = load.as_of
     where
-        starts_with(coalesce(problem.village_code, ''), :region)
+        (:region = '' or starts_with(coalesce(problem.village_code, ''), :region))
         and (:village = '' or problem.village_code = :village)
         and (:source = '' or problem.source = :source)
     group by problem.source, problem.rule

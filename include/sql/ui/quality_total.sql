@@ -24,7 +24,7 @@ summed as (
         sum(result.failed) as failed
     from load
     inner join ops.check_result as result on load.run_id = result.run_id
-    where result.checked > 0 and starts_with(result.village_code, :region)
+    where result.checked > 0 and (:region = '' or starts_with(result.village_code, :region))
     group by load.as_of, result.source, result.dimension, result.severity
 ),
 

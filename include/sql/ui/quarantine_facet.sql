@@ -1,15 +1,26 @@
 -- How much stands in quarantine by source, by rule, by action and by village, for the choices of the filters.
 -- Grain: one row per source, rule, action or village; the other three are null.
-with counted as (
+with found as (
+    select
+        source,
+        rule,
+        action,
+        village_code,
+        count(*) as findings
+    from ops.quarantine
+    where (:region = '' or starts_with(coalesce(village_code, ''), :region))
+    group by source, rule, action, village_code
+),
+
+counted as (
     select
         source,
         rule,
         action,
         village_code,
         grouping(source, rule, action, village_code) as apart,
-        count(*) as findings
-    from ops.quarantine
-    where starts_with(coalesce(village_code, ''), :region)
+        cast(sum(findings) as bigint) as findings
+    from found
     group by grouping sets ((source), (rule), (action), (village_code))
 )
 

@@ -16,7 +16,7 @@ select
 from ops.quarantine as found
 left join core.dim_region as region on found.village_code = region.code
 where
-    starts_with(coalesce(found.village_code, ''), :region)
+    (:region = '' or starts_with(coalesce(found.village_code, ''), :region))
     and (:source = '' or found.source = :source)
     and (:village = '' or found.village_code = :village)
     and (:rule = '' or found.rule = :rule)

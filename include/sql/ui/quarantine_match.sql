@@ -7,7 +7,7 @@ with written as (
         column_name,
         reason
     from ops.quarantine
-    where :search <> '' and starts_with(coalesce(village_code, ''), :region)
+    where :search <> '' and (:region = '' or starts_with(coalesce(village_code, ''), :region))
     group by grouping sets ((file), (column_name), (reason))
 ),
 

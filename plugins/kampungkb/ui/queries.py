@@ -106,7 +106,7 @@ def quality_rules(reading: Reading, page: Page, **filters: str) -> Row:
 
 def quarantine(reading: Reading, page: Page, **filters: str) -> Row:
     """One page of the quarantine; filters: `source`, `village`, `rule`, `action`, `search`."""
-    return reading.page(
+    return reading.table_page(
         "quarantine_list", page, QUARANTINE_KEY, "quarantine_seen", **filters, **_found(reading, filters)
     )
 

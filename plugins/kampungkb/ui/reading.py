@@ -26,6 +26,21 @@ _ROLES = {"steward": "kkb_steward", "analyst": "kkb_analyst", "village": "kkb_an
 _OFFICE = "kkb_village"
 _ENTER = "insert into core.role_region (role_name, region_code) values (:role, :region)"
 _LEAVE = "delete from core.role_region where role_name = :role and region_code = :region"
+# The values of the sort column that the rows from `row_start` to `row_end` have, and how many rows stand before them.
+_PLACE = """
+with sizes as (select "{sort}" as value, count(*) as size from ({rows}) as every group by 1),
+placed as (
+    select
+        value,
+        size,
+        sum(size) over (order by value {direction} nulls last) - size as before,
+        sum(size) over () as total
+    from sizes
+)
+select value, before, total from placed
+where before < :row_end and before + size > :row_start
+order by before
+"""
 _UNKNOWN_TABLE = ("42P01", "3F000")
 
 
@@ -51,6 +66,15 @@ def _purpose(reader: Reader) -> dict[str, str]:
 def _plain(value: Any) -> Any:
     """PostgreSQL's numeric as a number of JSON, where it would become a text."""
     return float(value) if isinstance(value, Decimal) else value
+
+
+def _order(page: Page) -> str:
+    return f'"{page.sort}" {"desc" if page.descending else "asc"} nulls last'
+
+
+def _listed(cut: str, then: str, order: str) -> str:
+    """`then` over the rows of a cut, in the same order."""
+    return f"with listed as (select every.* from {cut}) {statement(then)} order by {order}"
 
 
 @cache
@@ -81,29 +105,41 @@ class Reading:
         """Every row of a statement."""
         return self._run(self._text(name), values)
 
-    def page(self, name: str, page: Page, key: str, then: str | None = None, **values: Any) -> Row:
-        """`rows` of one page in the wanted order (`key`, a list of columns, breaks ties), and their `total`.
-
-        `then` is a statement over the chosen rows, for what would cost too much for all of them.
-        """
-        order = f'"{page.sort}" {"desc" if page.descending else "asc"} nulls last, {key}'
-        rows = self._cut(name, order, page.size, (page.number - 1) * page.size, then, values)
+    def page(self, name: str, page: Page, key: str, **values: Any) -> Row:
+        """`rows` of one page in the wanted order (`key`, a list of columns, breaks ties), and their `total`."""
+        start = (page.number - 1) * page.size
+        # Aggregates cost more than their rows: counted on the way.
+        cut = self._cut(name, f"{_order(page)}, {key}", page.size, start)
+        rows = self._run(f"select every.*, count(*) over () as row_total from {cut}", values)
         totals = {row.pop("row_total", None) for row in rows}
         total = totals.pop() if len(totals) == 1 and None not in totals else self._count(name, values)
         return {"rows": rows, "total": total, "page": page.number, "size": page.size}
 
-    def first(self, name: str, count: int, order: str, then: str | None = None, **values: Any) -> list[Row]:
-        """The first rows of a statement by `order`, a list of columns; `then` as in :meth:`page`."""
-        return self._cut(name, order, count, 0, then, values)
+    def table_page(self, name: str, page: Page, key: str, then: str, **values: Any) -> Row:
+        """:meth:`page` of a long table: only rows that share their sort value with the page's own are sorted.
 
-    def _cut(
-        self, name: str, order: str, count: int, start: int, then: str | None, values: Mapping[str, Any]
-    ) -> list[Row]:
-        inner = f"({self._text(name)}) as every order by {order} limit :row_count offset :row_start"
-        # Aggregates cost more than their rows: counted on the way. Rows of a table are counted apart, by `_count`.
-        counted = f"select every.*, count(*) over () as row_total from {inner}"
-        after = f"with listed as (select every.* from {inner}) {statement(then)} order by {order}" if then else counted
-        return self._run(after, {**values, "row_count": count, "row_start": start})
+        `then` is a statement over the chosen rows (`listed`), for what would cost too much for all of them.
+        """
+        start = (page.number - 1) * page.size
+        place = {"row_start": start, "row_end": start + page.size}
+        direction = "desc" if page.descending else "asc"
+        around = self._run(_PLACE.format(rows=self._text(name), sort=page.sort, direction=direction), values | place)
+        if not around:
+            return {"rows": [], "total": self._count(name, values), "page": page.number, "size": page.size}
+        near = [row["value"] for row in around if row["value"] is not None]
+        alike = [f'"{page.sort}" = any(:near)'] * bool(near) + [f'"{page.sort}" is null'] * (len(near) < len(around))
+        before = int(around[0]["before"])
+        order = f"{_order(page)}, {key}"
+        cut = self._cut(name, order, page.size, start - before, " or ".join(alike))
+        rows = self._run(_listed(cut, then, order), values | {"near": near})
+        return {"rows": rows, "total": int(around[0]["total"]), "page": page.number, "size": page.size}
+
+    def first(self, name: str, count: int, order: str, then: str, **values: Any) -> list[Row]:
+        """The first rows of a statement by `order`, a list of columns; `then` as in :meth:`table_page`."""
+        return self._run(_listed(self._cut(name, order, count, 0), then, order), values)
+
+    def _cut(self, name: str, order: str, count: int, start: int, where: str = "true") -> str:
+        return f"({self._text(name)}) as every where {where} order by {order} limit {count:d} offset {start:d}"
 
     def _count(self, name: str, values: Mapping[str, Any]) -> int:
         """All rows of a statement; PostgreSQL leaves out what only the shown columns need."""

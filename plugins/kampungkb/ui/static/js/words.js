@@ -63,9 +63,18 @@ export function halved(text) {
   return parts.length === 2 ? parts[chosen === "id" ? 0 : 1] : text;
 }
 
+const tools = new Map();
+
+/** A tool of Intl in the chosen language, made once: making one costs far more than using it. */
+function localised(kind, options) {
+  const key = `${kind}|${chosen}|${JSON.stringify(options)}`;
+  if (!tools.has(key)) tools.set(key, new Intl[kind](LOCALES[chosen], options));
+  return tools.get(key);
+}
+
 export function number(value, decimals = 0) {
   if (value === null || value === undefined) return "–";
-  return new Intl.NumberFormat(LOCALES[chosen], {
+  return localised("NumberFormat", {
     minimumFractionDigits: decimals,
     maximumFractionDigits: decimals,
   }).format(value);
@@ -73,7 +82,7 @@ export function number(value, decimals = 0) {
 
 export function signed(value, decimals = 2) {
   if (value === null || value === undefined) return "–";
-  return new Intl.NumberFormat(LOCALES[chosen], {
+  return localised("NumberFormat", {
     minimumFractionDigits: decimals,
     maximumFractionDigits: decimals,
     signDisplay: "exceptZero",
@@ -83,7 +92,7 @@ export function signed(value, decimals = 2) {
 /** A share from 0 to 1 as a percentage. */
 export function percent(share, decimals = 1) {
   if (share === null || share === undefined) return "–";
-  return new Intl.NumberFormat(LOCALES[chosen], {
+  return localised("NumberFormat", {
     style: "percent",
     minimumFractionDigits: decimals,
     maximumFractionDigits: decimals,
@@ -98,14 +107,14 @@ export function chance(probability) {
 export function date(value, length = "medium") {
   if (!value) return "–";
   const [year, month, day] = value.slice(0, 10).split("-").map(Number);
-  return new Intl.DateTimeFormat(LOCALES[chosen], { dateStyle: length, timeZone: "UTC" }).format(
+  return localised("DateTimeFormat", { dateStyle: length, timeZone: "UTC" }).format(
     Date.UTC(year, month - 1, day),
   );
 }
 
 export function instant(value) {
   if (!value) return "–";
-  return new Intl.DateTimeFormat(LOCALES[chosen], {
+  return localised("DateTimeFormat", {
     dateStyle: "medium",
     timeStyle: "short",
     timeZone: "Asia/Jakarta",
@@ -113,5 +122,5 @@ export function instant(value) {
 }
 
 export function compare(left, right) {
-  return String(left).localeCompare(String(right), LOCALES[chosen]);
+  return localised("Collator").compare(String(left), String(right));
 }

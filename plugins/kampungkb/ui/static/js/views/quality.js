@@ -19,14 +19,15 @@ export function heat(score) {
 }
 
 export async function quality({ query, signal, remember }) {
-  const found = await get("quality", {}, signal);
-  const last = newest(found.scores);
-  if (!last.length) return page(T("ui_view_quality"), null, h("p", { class: "empty" }, T("ui_empty_warehouse")));
-  const sources = SOURCES.filter((id) => last.some((row) => row.source === id));
   const current = { rules: state(RULES, query), villages: state(VILLAGES, { source: query.of ?? "family_survey", search: query.search ?? "" }) };
   const rememberAll = () =>
     remember({ source: current.rules.source, village: current.rules.village, of: current.villages.source, search: current.villages.search });
+  const scoring = get("quality", {}, signal);
   const rules = ruleList(current, signal, rememberAll);
+  const found = await scoring;
+  const last = newest(found.scores);
+  if (!last.length) return page(T("ui_view_quality"), null, h("p", { class: "empty" }, T("ui_empty_warehouse")));
+  const sources = SOURCES.filter((id) => last.some((row) => row.source === id));
   return page(
     T("ui_view_quality"),
     [

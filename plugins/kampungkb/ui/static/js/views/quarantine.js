@@ -12,7 +12,7 @@ const FILTERS = ["source", "village", "rule", "action", "search"];
 
 export async function quarantine({ query, signal, remember }) {
   const current = state(START, query);
-  const facets = await get("quarantine/facets", {}, signal);
+  const counting = get("quarantine/facets", {}, signal);
   const download = h("a", { class: "button", id: "download", download: "" }, T("ui_download"));
   const aim = () => {
     const filters = Object.fromEntries(FILTERS.map((name) => [name, current[name]]));
@@ -40,6 +40,7 @@ export async function quarantine({ query, signal, remember }) {
       { label: T("ui_first_seen"), class: () => "day", cell: (row) => date(row.first_seen) },
     ],
   });
+  const facets = await counting;
   const filter = (name, label, options) =>
     field(label, choice(current[name], [["", T("ui_all")], ...options], (value) => list.update({ [name]: value, page: 1 }), { id: `filter-${name}` }));
   const counted = (kind, label) => facets[kind].map((one) => [one.value, `${label(one)} (${number(one.findings)})`]);
