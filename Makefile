@@ -19,8 +19,8 @@ SEEDS ?= 2104 7
 SCALES ?= 1 2
 PERSONS ?= 2100000
 
-.PHONY: audit sbom licences help setup run up test test-browser test-services test-scheduler test-faults soak bench bench-validate \
-	bench-link bench-publish evaluate-linkage lint lint-python lint-types lint-sql format lock clean
+.PHONY: help setup run up test test-browser test-long test-services test-scheduler test-faults soak bench \
+	bench-validate bench-link bench-publish evaluate-linkage lint lint-python lint-types lint-sql format audit sbom licences lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ test: $(INSTALLED) ## all tests; those that need a database server skip where th
 test-browser: $(INSTALLED) ## the page in a browser, the workbook in LibreOffice (installs playwright; needs chromium; some minutes)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/browser.txt
 	KAMPUNGKB_TEST_BROWSER=required $(BIN)/pytest -m browser tests/browser
+
+test-long: $(INSTALLED) ## a backup restored on an empty machine and the benchmarks at a small size; some ten minutes
+	$(BIN)/pytest -m long -n $(JOBS) --maxprocesses 2 --dist loadfile
 
 test-services: $(INSTALLED) ## the tests on PostgreSQL and MariaDB servers; fails where a server is absent
 	KAMPUNGKB_TEST_SERVICES=required $(BIN)/pytest -m services

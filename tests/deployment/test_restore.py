@@ -17,7 +17,7 @@ from kampungkb.warehouse import embedded
 from kampungkb.warehouse.place import place_of
 from tests.conftest import discard_server
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 FAMILIES, AS_OF = "150", "2026-11-24"
 SCHEMAS = ["core", "mart", "open", "ops", "vault", "service"]

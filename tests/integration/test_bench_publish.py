@@ -14,7 +14,7 @@ from kampungkb.warehouse import publish
 from kampungkb.warehouse.connect import libpq_uri, url
 from tests.integration.warehouse_lake import night
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.long]
 
 
 @pytest.mark.skipif(shutil.which("psql") is None, reason="psql is not installed")

@@ -10,7 +10,7 @@ import pytest
 
 from kampungkb.settings import PROJECT_ROOT
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.long]
 
 
 def test_all_sides_count_the_same_and_are_measured(tmp_path: Path) -> None:
