@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from kampungkb.errors import KampungkbError
 from kampungkb.review.cli import app as review
 from kampungkb.rights.cli import app as person
+from kampungkb.rotation.cli import app as key
 from kampungkb.run import SOURCES
 
 _SAMPLE_FAMILIES = 32_000
@@ -48,6 +49,7 @@ app = typer.Typer(
 )
 app.add_typer(review, name="review")
 app.add_typer(person, name="person")
+app.add_typer(key, name="key")
 
 reports = typer.Typer(invoke_without_command=True)
 app.add_typer(reports, name="reports")

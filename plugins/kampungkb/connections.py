@@ -40,6 +40,14 @@ class Connection(BaseModel):
         return self.password.get_secret_value() if self.password else ""
 
 
+def is_sample(connection: Connection) -> bool:
+    """Whether a connection says (extra `sample`) that it leads to the generated sample.
+
+    Sample and real snapshots never replay, stand in for, or build on one another.
+    """
+    return str(connection.extra.get("sample", "")).lower() in ("1", "true", "yes")
+
+
 def _split_host(uri: str) -> tuple[SplitResult, str]:
     """The parts of a URI and its host; the host may carry a protocol of its own (`http://https://host`)."""
     scheme, marker, rest = uri.partition("://")

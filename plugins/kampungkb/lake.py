@@ -17,6 +17,8 @@ from kampungkb.settings import Settings
 
 PARTIAL = ".partial-"
 WAIT_SECONDS = 600.0
+ROTATION = "key.rotation"
+"""The file that stands in the lake while its pseudonyms may be of two keys."""
 
 
 def private_folder(path: Path) -> Path:
@@ -83,17 +85,31 @@ def settle_all(settings: Settings) -> None:
 
 @contextmanager
 def in_use(settings: Settings) -> Iterator[None]:
-    """Keep the lake from being rewritten meanwhile; waits while somebody has it alone."""
+    """Keep the lake from being rewritten meanwhile; waits while somebody has it alone.
+
+    Raises :class:`KampungkbError` where a rotation of the key has not ended.
+    """
     with _lock(settings) as descriptor:
         fcntl.flock(descriptor, fcntl.LOCK_SH)
+        refuse_half_rekeyed(settings)
         yield
 
 
+def refuse_half_rekeyed(settings: Settings) -> None:
+    """Raise :class:`KampungkbError` where a rotation of the key was killed before its end."""
+    if (settings.lake / ROTATION).exists():
+        raise KampungkbError(
+            f"A rotation of the pseudonym key has not ended in {settings.lake}. Nothing was changed; run "
+            "`kampungkb key rotate` again, it goes on where it was."
+        )
+
+
 @contextmanager
-def alone(settings: Settings) -> Iterator[None]:
+def alone(settings: Settings, *, half_rekeyed: bool = False) -> Iterator[None]:
     """Have the lake alone: no step of a load runs meanwhile.
 
-    Raises :class:`KampungkbError` where a step does not end within :data:`WAIT_SECONDS`.
+    Raises :class:`KampungkbError` where a step does not end within :data:`WAIT_SECONDS`, and where a rotation of the
+    key has not ended, unless the caller ends it (`half_rekeyed`).
     """
     deadline = time.monotonic() + WAIT_SECONDS
     with _lock(settings) as descriptor:
@@ -108,6 +124,8 @@ def alone(settings: Settings) -> Iterator[None]:
                         "changed; let it finish (or end it), then run again."
                     ) from None
                 time.sleep(0.1)
+        if not half_rekeyed:
+            refuse_half_rekeyed(settings)
         yield
 
 

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from kampungkb import lake
-from kampungkb.connections import Connection
+from kampungkb.connections import Connection, is_sample
 from kampungkb.contracts import Contract, contract
 from kampungkb.errors import ConfigurationError, GateClosed, KampungkbError, SourceUnavailable
 from kampungkb.key_guard import guard_key
@@ -120,14 +120,6 @@ def stand_in(run: Run, source: str, why: str) -> Snapshot:
 def snapshot_path(settings: Settings, manifest: Manifest) -> Path:
     """The folder of a snapshot."""
     return lake.landing(settings, manifest.source) / manifest.snapshot_id
-
-
-def is_sample(connection: Connection) -> bool:
-    """Whether a connection says (extra `sample`) that it leads to the generated sample.
-
-    Sample and real snapshots never replay, stand in for, or build on one another.
-    """
-    return str(connection.extra.get("sample", "")).lower() in ("1", "true", "yes")
 
 
 def origin(connection: Connection) -> str:

@@ -20,7 +20,8 @@ class Settings(BaseSettings):
 
     `home` holds the lake, the embedded database, the sample and the reports. `memory` (such as `2GiB`) and
     `threads` bound the DuckDB engine. `sample_reference` is the reference folder of a sample that is larger than the
-    project's own region reference; only a run on the sample sets it. Whoever sends `metrics_token`
+    project's own region reference; only a run on the sample sets it. `new_pseudonym_key` is the key that a rotation
+    takes over. Whoever sends `metrics_token`
     reads the page's metrics; without it there are none.
     """
 
@@ -28,6 +29,7 @@ class Settings(BaseSettings):
 
     home: Path = Field(default=PROJECT_ROOT / "var")
     pseudonym_key: SecretStr | None = None
+    new_pseudonym_key: SecretStr | None = None
     engine: Literal["duckdb", "spark"] = "duckdb"
     allow_sample: bool = False
     memory: str = Field(default="1536MiB", pattern=r"^\d+(\.\d+)?\s*([KMGT]i?B)$")

@@ -46,7 +46,7 @@ def loaded(warehouse_run: Run, warehouse_engine: sqlalchemy.Engine) -> Run:
     with warehouse_engine.begin() as connection:
         connection.execute(
             text("insert into vault.family_link values ('K1', :key)"),
-            {"key": pseudonym(warehouse_run.pseudonym_key, "family", "K1")},
+            {"key": pseudonym((warehouse_run.pseudonym_key,), "family", "K1")},
         )
         connection.execute(
             text(

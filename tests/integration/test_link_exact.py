@@ -161,7 +161,7 @@ def test_a_family_key_is_the_pseudonym_of_its_code(run: Run) -> None:
     reference, _ = linked(run, keluarga=[{"KODE_KELUARGA": "210401000000000001"}])
     families = pd.read_parquet(reference.path / "family_link.parquet")
 
-    key = pseudonym(run.pseudonym_key, "family", "210401000000000001")
+    key = pseudonym((run.pseudonym_key,), "family", "210401000000000001")
     assert families.to_dict("records") == [{"source_key": "210401000000000001", "family_key": key}]
 
 

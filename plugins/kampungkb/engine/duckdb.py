@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
+from kampungkb.key_ring import keys_of
 from kampungkb.lake import private_folder
 from kampungkb.pseudonym import duckdb_macro
 from kampungkb.run import Run
@@ -20,7 +21,7 @@ def connect(run: Run, *, in_memory: bool = False) -> Iterator[duckdb.DuckDBPyCon
     memory and spills to that folder only what passes the bound: for a step that writes each table once.
     """
     with engine(run.settings, in_memory=in_memory) as connection:
-        connection.execute(duckdb_macro(run.pseudonym_key))
+        connection.execute(duckdb_macro(keys_of(run)))
         yield connection
 
 

@@ -34,11 +34,12 @@ _NEEDED = (STATE, PERSON_LINK, RETIRED_LINK, CANDIDATE_PAIR, MATCH_REVIEW, DECIS
 
 
 def recipe(run: Run, model: Model, suite: Suite) -> str:
-    """A digest of all that makes tonight's links and verdicts from the sources: code, SQL, tables, libraries, key.
+    """A digest of all that makes tonight's links and verdicts from the sources: code, SQL, tables, libraries.
 
-    Where it differs from that of the earlier night, nothing of that night is kept but the person keys.
+    The key is none of it: a lake has one, and a rotation renames what the earlier night left. Where the recipe differs
+    from that of the earlier night, nothing of that night is kept but the person keys.
     """
-    parts = [model.version, suite.model_dump_json(), run.pseudonym_key.hex()]
+    parts = [model.version, suite.model_dump_json()]
     parts += [f"{library} {version(library)}" for library in ("duckdb", "splink", "great_expectations")]
     files = [
         run.settings.reference("regions.csv"),

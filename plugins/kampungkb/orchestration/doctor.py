@@ -23,9 +23,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from kampungkb import lake
 from kampungkb.connections import CIVIL_REGISTRY, FAMILY_WORKBOOKS, HEALTH_INSURANCE, WAREHOUSE
 from kampungkb.contracts import contract
 from kampungkb.errors import ConfigurationError, KampungkbError
+from kampungkb.key_ring import keys_of
 from kampungkb.pseudonym import pseudonym
 from kampungkb.refs import Health
 from kampungkb.run import CONNECTION_OF_SOURCE, SOURCES, Run
@@ -175,7 +177,8 @@ def _versions() -> Iterator[Finding]:
 
 
 def _key(run: Run) -> Iterator[Finding]:
-    _ = run.pseudonym_key
+    lake.refuse_half_rekeyed(run.settings)
+    keys_of(run)
     yield Finding("key", "ok", "doctor_key_ok")
 
 
@@ -225,7 +228,7 @@ def _same_key(opened: Connection, run: Run) -> Iterator[Finding]:
     row = opened.execute(text("select source_key, family_key from vault.family_link limit 1")).one_or_none()
     if row is None:
         return
-    if pseudonym(run.pseudonym_key, "family", row.source_key) == row.family_key:
+    if pseudonym(keys_of(run), "family", row.source_key) == row.family_key:
         yield Finding("key", "ok", "doctor_key_same")
     else:
         yield Finding("key", "fault", "doctor_key_other")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kampungkb.command import configured, say
 from kampungkb.run import SOURCES
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def list_pairs(
     elif rows:
         _console().print(screen.listing(rows))
     else:
-        _say("review_none")
+        say("review_none")
 
 
 @app.command()
@@ -107,7 +108,7 @@ def show(pair: PairName, as_json: AsJson = False, *, by: Reader) -> None:
     with _warehouse(by) as engine:
         row = query.find(engine, pair)
     if row is None:
-        _say("review_not_listed")
+        say("review_not_listed")
     elif as_json:
         _json([row])
     else:
@@ -122,7 +123,7 @@ def decide(pair: PairName, verdict: VerdictOption, by: By, because: Because) -> 
 
     with _warehouse(by) as engine:
         number = decisions.decide(engine, query.pair_of(engine, pair), verdict.value, by, because)
-    _say("review_decided", number=number)
+    say("review_decided", number=number)
 
 
 @app.command()
@@ -133,7 +134,7 @@ def undo(pair: PairName, by: By, because: Because) -> None:
 
     with _warehouse(by) as engine:
         decisions.undo(engine, query.pair_of(engine, pair), by, because)
-    _say("review_undone")
+    say("review_undone")
 
 
 @app.command()
@@ -153,7 +154,7 @@ def export(
 
     with _warehouse(by) as engine:
         rows = query.pairs(engine, _wanted(state, village, source, None), sort.value)
-    _say("review_exported", pairs=number(write(rows, file)), path=file)
+    say("review_exported", pairs=number(write(rows, file)), path=file)
 
 
 def _wanted(state: StateOption, village: str | None, source: str | None, limit: int | None) -> "Wanted":
@@ -168,13 +169,12 @@ def _wanted(state: StateOption, village: str | None, source: str | None, limit: 
 @contextmanager
 def _warehouse(by: str) -> Iterator["Engine"]:
     """The warehouse as a steward sees it, each read recorded in the person's name."""
-    from kampungkb.connections import connections_from_environment
-    from kampungkb.settings import load_settings
     from kampungkb.warehouse.acting import as_steward
     from kampungkb.warehouse.connect import warehouse
 
+    run = configured("review")
     with (
-        warehouse(load_settings(), connections_from_environment()) as engine,
+        warehouse(run.settings, run.connections) as engine,
         as_steward(engine, "vault.match_review", f"review, {by}") as taken,
     ):
         yield taken
@@ -192,9 +192,3 @@ def _console() -> Any:
 def _json(rows: Sequence["Row"]) -> None:
     json.dump(rows, sys.stdout, default=str, ensure_ascii=False, indent=1)
     sys.stdout.write("\n")
-
-
-def _say(key: str, **values: object) -> None:
-    from kampungkb.reporting.screen import Screen
-
-    Screen().line(key, **values)

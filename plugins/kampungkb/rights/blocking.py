@@ -10,30 +10,27 @@ from datetime import date
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import SQLAlchemyError
 
-from kampungkb.connections import WAREHOUSE
 from kampungkb.engine import duckdb as engine
-from kampungkb.errors import ConfigurationError, WarehouseError
-from kampungkb.pseudonym import key_check, pseudonym
+from kampungkb.errors import ConfigurationError
+from kampungkb.key_ring import keys_of
+from kampungkb.pseudonym import Keys, key_check, pseudonym
 from kampungkb.rights.cleaning import clean
 from kampungkb.rights.traces import LANDING, Matches, load_traces
 from kampungkb.run import Run
-from kampungkb.warehouse import embedded
-from kampungkb.warehouse.connect import reason, warehouse
+from kampungkb.warehouse.connect import rows_where_there
 from kampungkb.warehouse.privacy_models import Blocked
 
 KIND = "blocked"
-_NO_SUCH_TABLE = ("42P01", "3F000")
 
 
-def block(connection: Connection, key: bytes, values: Iterable[tuple[str, str]], on: date) -> int:
+def block(connection: Connection, keys: Keys, values: Iterable[tuple[str, str]], on: date) -> int:
     """Add the values of the kinds that landed files name a person by; returns how many were new."""
     kinds = load_traces().blocked_kinds
     rows = [
-        {"digest": pseudonym(key, KIND, f"{kind}|{value}"), "key_check": key_check(key), "blocked_on": on}
+        {"digest": pseudonym(keys, KIND, f"{kind}|{value}"), "key_check": key_check(keys), "blocked_on": on}
         for kind, value in sorted(values)
         if kind in kinds
     ]
@@ -60,22 +57,15 @@ def by_digest(database: DuckDBPyConnection, digests: Iterable[str]) -> Matches:
 
 def _digests(run: Run) -> list[str]:
     """The block list; empty where nothing was ever published. A load without it would bring erased persons back."""
-    if WAREHOUSE not in run.connections and not embedded.exists(run.settings):
-        return []
-    with warehouse(run.settings, run.connections) as opened:
-        try:
-            with opened.connect() as connection:
-                rows = connection.execute(text("select digest, key_check from vault.blocked order by digest")).all()
-        except SQLAlchemyError as fault:
-            if getattr(getattr(fault, "orig", None), "sqlstate", None) in _NO_SUCH_TABLE:
-                return []
-            raise WarehouseError(
-                f"The block list of erased persons cannot be read: {reason(fault)}. Nothing was landed, for a load "
-                "without it would bring them back; correct it, then run again."
-            ) from None
-    if any(check != key_check(run.pseudonym_key) for _, check in rows):
+    rows = rows_where_there(
+        run.settings,
+        run.connections,
+        "select digest, key_check from vault.blocked order by digest",
+        without="Nothing was landed, for a load without the block list would bring erased persons back",
+    )
+    if rows and {check for _, check in rows} != {key_check(keys_of(run))}:
         raise ConfigurationError(
             "KAMPUNGKB_PSEUDONYM_KEY is not the key that the block list of erased persons was made with, so they would "
-            "come back. Nothing was landed: set the key that was in force."
+            "come back. Nothing was landed: set the key in force (docs/how-to/keep-the-key.md)."
         )
     return [digest for digest, _ in rows]

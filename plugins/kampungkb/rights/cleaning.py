@@ -27,8 +27,8 @@ def clean(database: DuckDBPyConnection, folder: Path, place: str, matches: Match
             pattern, trace = trace_of(f"{place}/{path.name}")
             cleaned = path.with_name(f".{path.name}")
             database.execute(
-                f"copy (select * {_replaced(trace, matches)} from read_parquet({_literal(path)}) "
-                f"where not {_gone(trace, folder, place, matches)}) to {_literal(cleaned)} "
+                f"copy (select * {_replaced(trace, matches)} from read_parquet({literal(path)}) "
+                f"where not {_gone(trace, folder, place, matches)}) to {literal(cleaned)} "
                 f"(format parquet, compression {PARQUET_COMPRESSION})"
             )
             cleaned.chmod(0o600)
@@ -51,7 +51,7 @@ def rows_of(database: DuckDBPyConnection, folder: Path, place: str, name: str, m
 
 
 def _count(database: DuckDBPyConnection, path: Path, conditions: Sequence[str]) -> int:
-    query = f"select count(*) from read_parquet({_literal(path)}) where {' or '.join(conditions)}"
+    query = f"select count(*) from read_parquet({literal(path)}) where {' or '.join(conditions)}"
     ((rows,),) = database.execute(query).fetchall()
     return int(rows)
 
@@ -76,7 +76,7 @@ def _gone(trace: Trace, folder: Path, place: str, matches: Matches) -> str:
     (column,) = next(iter(trace.orphan_keys.values()))
     _, members = trace_of(f"{place}/{name}")
     left = (
-        f"select {term(column)} from read_parquet({_literal(folder / name)}) "
+        f"select {term(column)} from read_parquet({literal(folder / name)}) "
         f"where not {condition(members.delete, matches)}"
     )
     return f"({own} or {condition(trace.orphan_keys, matches)} and not coalesce({term(column)} in ({left}), false))"
@@ -95,6 +95,7 @@ def _replaced(trace: Trace, matches: Matches) -> str:
     return f"replace ({', '.join(cases)})" if cases else ""
 
 
-def _literal(path: Path) -> str:
+def literal(path: Path) -> str:
+    """A path as SQL text."""
     escaped = str(path).replace("'", "''")
     return f"'{escaped}'"

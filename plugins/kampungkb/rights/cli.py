@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kampungkb.command import configured, in_both, say
+
 if TYPE_CHECKING:
     from kampungkb.rights.erasure import Erased, Found
     from kampungkb.rights.subject import Wanted
-    from kampungkb.run import Run
 
 app = typer.Typer(
     help="Hand out everything that is held about one person, or erase it. Correction is the source's.",
@@ -47,8 +48,8 @@ def export(
     from kampungkb.reporting.messages import number
     from kampungkb.rights import export as writing
 
-    held = writing.export(_run(), _wanted(key, record), out, by, because)
-    _say("person_exported", places=number(len(held)), path=out)
+    held = writing.export(configured("person", key_of_sample=True), _wanted(key, record), out, by, because)
+    say("person_exported", places=number(len(held)), path=out)
 
 
 @app.command()
@@ -62,16 +63,16 @@ def erase(
     """Erase a person from the lake and the warehouse, and keep the person out of later loads."""
     from kampungkb.rights import erasure
 
-    run, wanted = _run(), _wanted(key, record)
+    run, wanted = configured("person", key_of_sample=True), _wanted(key, record)
     found = erasure.look(run, wanted)
     _tell(found)
-    if not yes and not typer.confirm(_both("person_confirm")):
-        _say("person_kept")
+    if not yes and not typer.confirm(in_both("person_confirm")):
+        say("person_kept")
         return
     _done(erasure.erase(run, wanted, by, because))
     for file, sheet, row in found.places:
-        _say("person_workbook", file=file, sheet=sheet, row=row)
-    _say("person_at_the_source")
+        say("person_workbook", file=file, sheet=sheet, row=row)
+    say("person_at_the_source")
 
 
 @app.command()
@@ -79,20 +80,10 @@ def resume() -> None:
     """Finish erasures that did not end."""
     from kampungkb.rights import erasure
 
-    done = erasure.resume(_run())
+    done = erasure.resume(configured("person", key_of_sample=True))
     _done(done)
     if not done:
-        _say("person_nothing_to_resume")
-
-
-def _run() -> "Run":
-    from kampungkb.connections import connections_from_environment
-    from kampungkb.orchestration.environment import with_key
-    from kampungkb.run import Run, today
-    from kampungkb.settings import load_settings
-
-    connections = connections_from_environment()
-    return Run("person", today(), with_key(load_settings(), connections), connections)
+        say("person_nothing_to_resume")
 
 
 def _wanted(key: str | None, record: SourceOption | None) -> "Wanted":
@@ -111,7 +102,7 @@ def _typed(question: str) -> str:
     """What the user types unseen, or the first line of the standard input: never an argument, which others can see."""
     from kampungkb.errors import ConfigurationError
 
-    typed = typer.prompt(_both(question), hide_input=True) if sys.stdin.isatty() else sys.stdin.readline()
+    typed = typer.prompt(in_both(question), hide_input=True) if sys.stdin.isatty() else sys.stdin.readline()
     if not typed.strip():
         raise ConfigurationError("Nobody was named: type the number, or hand it over on the standard input.")
     return str(typed).strip()
@@ -121,13 +112,13 @@ def _tell(found: "Found") -> None:
     from kampungkb.reporting.messages import message
 
     for source, records in found.records.items():
-        _say("person_records", source=message(f"source_{source}"), records=records)
+        say("person_records", source=message(f"source_{source}"), records=records)
     if not found.records:
-        _say("person_rejected_only")
+        say("person_rejected_only")
     if found.families_alone:
-        _say("person_family_alone", families=found.families_alone)
+        say("person_family_alone", families=found.families_alone)
     if found.shared_nik:
-        _say("person_shared_nik", numbers=found.shared_nik)
+        say("person_shared_nik", numbers=found.shared_nik)
 
 
 def _done(done: "list[Erased]") -> None:
@@ -135,16 +126,4 @@ def _done(done: "list[Erased]") -> None:
 
     for each in done:
         rows = {"lake": number(sum(each.lake.values())), "warehouse": number(sum(each.warehouse.values()))}
-        _say("person_erased", number=each.erasure_id, **rows)
-
-
-def _both(key: str) -> str:
-    from kampungkb.reporting.messages import both
-
-    return both(key)
-
-
-def _say(key: str, **values: object) -> None:
-    from kampungkb.reporting.screen import Screen
-
-    Screen().line(key, **values)
+        say("person_erased", number=each.erasure_id, **rows)

@@ -19,6 +19,7 @@ from kampungkb import lake
 from kampungkb.engine import duckdb as engine_of_lake
 from kampungkb.errors import DecisionError, WarehouseError
 from kampungkb.key_guard import guard_key
+from kampungkb.key_ring import keys_of
 from kampungkb.rights import blocking, tables
 from kampungkb.rights.files import clean_files
 from kampungkb.rights.subject import Subject, Wanted, fill, find, plainly
@@ -130,7 +131,7 @@ def _begin(run: Run, connection: Connection, subject: Subject, by: str, reason: 
     number = connection.execute(started).scalar_one()
     rows = [{"erasure_id": number, "kind": kind, "value": value} for kind, value in sorted(subject.values)]
     connection.execute(insert(ErasureSubject), rows)
-    blocking.block(connection, run.pseudonym_key, subject.values, run.as_of)
+    blocking.block(connection, keys_of(run), subject.values, run.as_of)
 
 
 def _finish_all(run: Run, opened: Engine) -> list[Erased]:

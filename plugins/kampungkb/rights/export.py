@@ -19,6 +19,7 @@ from sqlalchemy import text
 from kampungkb import lake
 from kampungkb.engine import duckdb as engine_of_lake
 from kampungkb.errors import ConfigurationError
+from kampungkb.key_ring import keys_of
 from kampungkb.pseudonym import pseudonym
 from kampungkb.reporting.messages import both
 from kampungkb.rights import tables
@@ -60,7 +61,7 @@ def _of_its_families(run: Run, subject: Subject) -> Iterator[tuple[str, str]]:
     """Values that name the families and cards on which the person is not alone."""
     for family in subject.families:
         yield "family", family
-        yield "family_key", said(pseudonym(run.pseudonym_key, "family", family))
+        yield "family_key", said(pseudonym(keys_of(run), "family", family))
     for card in subject.cards:
         yield "card", card
 

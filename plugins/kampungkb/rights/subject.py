@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 from kampungkb.connections import CIVIL_REGISTRY
 from kampungkb.engine.accepted import SOURCE_OF_PERSONS
 from kampungkb.errors import DecisionError, KampungkbError
+from kampungkb.key_ring import keys_of
 from kampungkb.pseudonym import pseudonym
 from kampungkb.rights.traces import LANDING, NIK_FIRST, Trace, condition, fits, load_traces, said, term, value
 from kampungkb.run import SOURCES, Run
@@ -238,42 +239,39 @@ class _Lake:
 
     def _surroundings(self, records: list[tuple[str, str]], values: set[tuple[str, str]], shared_nik: int) -> Subject:
         """The families, cards and names of the person, what is the person's alone, and who names the person."""
-        names, families, cards = (self._facts(name) for name in ("name", "family", "card"))
+        names, families, cards = (self._values(name) for name in ("name", "family", "card"))
         for _, trace, paths in self._of("", own=False):
             facts = trace.facts
             if not facts.key and facts.family and facts.card:
                 same = f"select distinct {term(facts.card)} from {{rows}} where list_contains(?, {term(facts.family)})"
                 cards |= set(self._rows(same, paths, sorted(families)))
-        alone = {"family": families - self._with_others("family"), "card": cards - self._with_others("card")}
+        alone = {
+            "family": families - self._values("family", of_others=True),
+            "card": cards - self._values("card", of_others=True),
+        }
         values |= {("card_name", f"{card}|{name}") for card in cards for name in names}
         values |= {("family_name", f"{family}|{name}") for family in families for name in names}
         values |= {(kind, said_there) for kind, found in alone.items() for said_there in found}
-        key = self._run.pseudonym_key
-        values |= {("family_key", said(pseudonym(key, "family", family))) for family in alone["family"]}
-        values |= {("row", said(pseudonym(key, "row", "\x1f".join(row)))) for row in self._row_names(records, alone)}
+        keys = keys_of(self._run)
+        values |= {("family_key", said(pseudonym(keys, "family", family))) for family in alone["family"]}
+        values |= {("row", said(pseudonym(keys, "row", "\x1f".join(row)))) for row in self._row_names(records, alone)}
         fill(self._database, values)
         values |= set(self._mentions())
         return Subject(
             tuple(records), frozenset(values), frozenset(families), frozenset(cards), frozenset(names), shared_nik
         )
 
-    def _facts(self, name: str) -> set[str]:
-        """The values of a fact in the person's own rows."""
-        found: set[str] = set()
-        for _, trace, paths in self._of(""):
+    def _facts(self, name: str, start: str = "", *, of_others: bool = False) -> Iterator[tuple[str, str]]:
+        """Pattern and value of a fact in the person's own rows, or in all rows that are not."""
+        for pattern, trace, paths in self._of(start):
             if column := getattr(trace.facts, name):
-                query = f"select distinct {term(column)} from {{rows}} where {condition(trace.delete, plainly)}"
-                found |= set(self._rows(query, paths))
-        return found
+                rows = f"{'not ' if of_others else ''}{condition(trace.delete, plainly)}"
+                query = f"select distinct {term(column)} from {{rows}} where {rows}"
+                yield from ((pattern, said_there) for said_there in self._rows(query, paths))
 
-    def _with_others(self, name: str) -> set[str]:
-        """Families or cards on which somebody else stands, in any file."""
-        found: set[str] = set()
-        for _, trace, paths in self._of(""):
-            if column := getattr(trace.facts, name):
-                query = f"select distinct {term(column)} from {{rows}} where not {condition(trace.delete, plainly)}"
-                found |= set(self._rows(query, paths))
-        return found
+    def _values(self, name: str, *, of_others: bool = False) -> set[str]:
+        """The values of a fact, in any file."""
+        return {said_there for _, said_there in self._facts(name, of_others=of_others)}
 
     def _row_names(
         self, records: Iterable[tuple[str, str]], alone: dict[str, set[str]]
@@ -282,11 +280,8 @@ class _Lake:
         tables = {source: table for table, source in SOURCE_OF_PERSONS.items()}
         for source, key in records:
             yield source, tables[source], key
-        for pattern, trace, paths in self._of(LANDING):
-            query = (
-                f"select distinct {term(str(trace.facts.key))} from {{rows}} where {condition(trace.delete, plainly)}"
-            )
-            yield from ((_source_of(pattern), _table_of(pattern), key) for key in self._rows(query, paths))
+        for pattern, key in self._facts("key", LANDING):
+            yield _source_of(pattern), _table_of(pattern), key
         for family in alone["family"]:
             yield "family_survey", "keluarga", family
             yield "family_survey", "family_heads", family

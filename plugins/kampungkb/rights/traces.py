@@ -51,6 +51,7 @@ class Trace(_Strict):
     clear: tuple[Clearing, ...] = ()
     orphan: dict[str, tuple[str, ...] | str] = {}
     facts: Facts = Facts()
+    pseudonyms: tuple[str, ...] = ()
     others: bool = False
     keep: str | None = None
     remove: str | None = None

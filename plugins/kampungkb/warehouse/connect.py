@@ -1,7 +1,8 @@
 """From an Airflow connection to an SQLAlchemy engine on the warehouse, with one clear sentence where that fails."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from psycopg import pq
 from sqlalchemy import URL, Engine, create_engine, text
@@ -16,6 +17,7 @@ OLDEST_VERSION = 15
 _OWN_FIELDS = {"host", "port", "user", "password", "dbname"}
 # Classes of SQLSTATE whose first sentence may quote a value: data exceptions, and what a trigger or function raises.
 _QUOTING = ("22", "P0")
+_NO_SUCH_TABLE = ("42P01", "3F000")
 
 
 def url(connection: Connection) -> URL:
@@ -82,6 +84,27 @@ def warehouse(settings: Settings, connections: Mapping[str, Connection]) -> Iter
     else:
         with embedded.running(settings) as server, warehouse(settings, {WAREHOUSE: server.connection()}) as engine:
             yield engine
+
+
+def rows_where_there(
+    settings: Settings, connections: Mapping[str, Connection], query: str, *, without: str = "Nothing was changed"
+) -> Sequence[Any]:
+    """What a load must know of the warehouse before it begins; none where nothing was ever published.
+
+    Raises :class:`WarehouseError` where it cannot be read, ending in what goes wrong `without` it.
+    """
+    if WAREHOUSE not in connections and not embedded.exists(settings):
+        return []
+    with warehouse(settings, connections) as opened:
+        try:
+            with opened.connect() as connection:
+                return connection.execute(text(query)).all()
+        except SQLAlchemyError as fault:
+            if getattr(getattr(fault, "orig", None), "sqlstate", None) in _NO_SUCH_TABLE:
+                return []
+            raise WarehouseError(
+                f"The warehouse cannot be read: {reason(fault)}. {without}; correct it, then run again."
+            ) from None
 
 
 def libpq_uri(engine: Engine) -> str:

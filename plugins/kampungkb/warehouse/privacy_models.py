@@ -102,6 +102,23 @@ class ErasureSubject(Base):
     value: Mapped[str] = key("Value")
 
 
+class KeyRotation(Base):
+    """Changes of the pseudonym key."""
+
+    __tablename__ = "key_rotation"
+    __table_args__ = (
+        within("vault", "Rotations of the pseudonym key, one row a rotation; the latest says which key is in force"),
+    )
+
+    rotation_id: Mapped[str] = key("Number of the rotation, random")
+    rotated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp(), comment="When")
+    requested_by: Mapped[str] = col("Who ordered it")
+    reason: Mapped[str] = col("Why, in their words")
+    key_check: Mapped[str] = col("Check of the key in force since")
+    earlier_keys: Mapped[str] = col("The keys before it, encrypted under the key in force since")
+    counts: Mapped[dict[str, Any]] = col("Rows whose pseudonyms were renamed, by kind of file and table")
+
+
 class Blocked(Base):
     """Erased persons that must not come back."""
 
