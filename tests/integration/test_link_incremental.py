@@ -2,6 +2,7 @@
 
 import random
 import shutil
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -170,13 +171,15 @@ def test_nights_of_change_leave_row_for_row_what_deciding_everything_leaves(
     assert all(few < all_of_them / 2 for few, all_of_them in zip(carried_nights[1:], full_nights[1:], strict=True))
 
 
-def test_another_recipe_carries_nothing_over(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+def test_another_recipe_carries_nothing_over(
+    run: Run, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tables = Village(1).tables()
-    tomorrow = Run(run_id="2", as_of=run.as_of + timedelta(days=1), settings=run.settings)
-    other_key = run.settings.model_copy(update={"pseudonym_key": Settings(pseudonym_key="o" * 32).pseudonym_key})
-    after = Run(run_id="3", as_of=run.as_of + timedelta(days=2), settings=other_key)
+    nights = [replace(run, run_id=str(day), as_of=run.as_of + timedelta(days=day)) for day in range(3)]
     with caplog.at_level("INFO"):
-        for night in (run, tomorrow, after):
+        for night in nights:
+            if night is nights[-1]:
+                monkeypatch.setattr("kampungkb.linkage.state.version", lambda library: f"another {library}")
             step.link(night, write_accepted(night, tables))
     first, second, third = compared(caplog)
     assert (second, third) == (0, first)
