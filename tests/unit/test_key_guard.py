@@ -6,9 +6,11 @@ import stat
 import pytest
 from pydantic import SecretStr
 
+from kampungkb import lake
 from kampungkb.connections import FAMILY_WORKBOOKS, Connection
-from kampungkb.errors import ConfigurationError
+from kampungkb.errors import ConfigurationError, KampungkbError
 from kampungkb.key_guard import guard_key
+from kampungkb.key_ring import seal, unseal
 from kampungkb.run import Run
 from kampungkb.settings import Settings
 
@@ -47,3 +49,19 @@ def test_what_is_kept_of_the_key_does_not_give_it_away(run: Run) -> None:
 def test_a_missing_key_is_named(run: Run) -> None:
     with pytest.raises(ConfigurationError, match="KAMPUNGKB_PSEUDONYM_KEY is not set"):
         guard_key(under(run, ""))
+
+
+def test_while_a_rotation_has_not_ended_nothing_begins(run: Run) -> None:
+    guarded = under(run, "first")
+    guard_key(guarded)
+    (run.settings.lake / lake.ROTATION).touch()
+    with pytest.raises(KampungkbError, match="has not ended"):
+        guard_key(guarded)
+
+
+def test_the_earlier_keys_are_opened_by_the_key_in_force_alone(run: Run) -> None:
+    sealed = seal((b"first", b"second"), b"third")
+    assert unseal(under(run, "third"), sealed) == (b"first", b"second")
+    for wrong in ("first", "second", "fourth"):
+        with pytest.raises(ConfigurationError, match="is not the key of"):
+            unseal(under(run, wrong), sealed)
