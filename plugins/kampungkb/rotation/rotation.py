@@ -103,7 +103,7 @@ def rotate(run: Run, by: str, why: str) -> Renamed:
             _refuse_unfinished_erasure(connection)
             renamed = Renamed(dict(files.write_renamed(run.settings, namer)), tables.rename(connection, namer, check))
             made = {"key_check": check, "earlier_keys": sealed, "counts": asdict(renamed)}
-            pending = _Pending(uuid.uuid4().hex, f"{check}\n{sealed}")
+            pending = _Pending(str(uuid.uuid4()), f"{check}\n{sealed}")
             row = {"rotation_id": pending.rotation_id, "requested_by": by.strip(), "reason": why.strip(), **made}
             connection.execute(insert(KeyRotation), [row])
             _write(run.settings, lake.ROTATION, TypeAdapter(_Pending).dump_json(pending).decode())
