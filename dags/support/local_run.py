@@ -50,6 +50,8 @@ def main(arguments: list[str]) -> int:
     dag = load()
     for task in dag.tasks:
         task.retries = 0  # a person is waiting, and may start it again
+    # Somebody is looking: nobody has to be told that it is late. Airflow's `dag.test` fails where there is a deadline.
+    dag.deadline = None
     run = dag.test(run_after=instant, logical_date=instant, run_conf=json.loads(arguments[2]))
     return 0 if run.state == DagRunState.SUCCESS else 1
 
