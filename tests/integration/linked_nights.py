@@ -52,11 +52,11 @@ class LinkedNights:
 
     def publish(self, run: Run, linked: Linked) -> None:
         """Bring the tables of the linkage up to a link step's files."""
-        with staging(self.engine, run.run_id) as staged:
+        with staging(self.engine, run) as staged:
             staged.load_parquet("person_link", [linked.path / "person_link.parquet"])
             staged.load_parquet("reviewed_pair", [linked.path / "match_review.parquet"])
             staged.load_parquet("duplicate_record", [linked.path / "duplicate_record.parquet"])
-            staged.compute("duplicate_count", run.as_of)
+            staged.compute("duplicate_count")
             with self.engine.begin() as connection:
                 place_linkage(connection, staged, run.as_of)
                 for name in ("vault.person_link", "vault.duplicate_record", "mart.duplicate_count"):

@@ -13,6 +13,7 @@ from alembic import command
 from sqlalchemy import Engine, insert, text
 
 from kampungkb.run import Run
+from kampungkb.settings import Settings
 from kampungkb.warehouse import publish
 from kampungkb.warehouse.history import place_in_history
 from kampungkb.warehouse.migrate import alembic_config, migrate
@@ -50,12 +51,12 @@ class History:
         self.loads += 1
         run_id = f"run-{self.loads}"
         problems = [(source, *p, village) for source, own in seen.items() for p, village in own.items()]
-        with staging(self.engine, run_id) as staged:
+        with staging(self.engine, Run(run_id, as_of, Settings())) as staged:
             names = ("source", "row_key", "rule", "column_name", "village_code")
             columns = {name: pa.array([p[n] for p in problems], pa.string()) for n, name in enumerate(names)}
             same = {name: pa.array([name] * len(problems), pa.string()) for name in ("source_table", "action")}
-            staged.load("quarantine", pa.table({**columns, **same}).to_reader())
-            staged.load("expected_count", pa.table({"source": pa.array(seen, pa.string())}).to_reader())
+            staged.load("quarantine", pa.table({**columns, **same}))
+            staged.load("expected_count", pa.table({"source": pa.array(seen, pa.string())}))
             with self.engine.begin() as connection:
                 changed = place_in_history(connection, staged, as_of)
                 connection.execute(

@@ -12,6 +12,7 @@ from alembic import command
 from sqlalchemy import Engine, insert, text
 
 from kampungkb.run import Run
+from kampungkb.settings import Settings
 from kampungkb.warehouse import publish
 from kampungkb.warehouse.history import place_spells
 from kampungkb.warehouse.migrate import alembic_config, migrate
@@ -71,9 +72,9 @@ class History:
         columns = {name: pa.array(values, pa.string()) for name, values in texts.items()}
         columns |= {name: pa.array(values, pa.float64()) for name, values in figures.items()}
         columns["members"] = pa.array([2] * len(scores), pa.int32())
-        with staging(self.engine, run_id) as staged:
-            staged.load("family_score", pa.table(columns).to_reader())
-            staged.load("dim_indicator", pa.table({"methodology": pa.array(["one"], pa.string())}).to_reader())
+        with staging(self.engine, Run(run_id, as_of, Settings())) as staged:
+            staged.load("family_score", pa.table(columns))
+            staged.load("dim_indicator", pa.table({"methodology": pa.array(["one"], pa.string())}))
             with self.engine.begin() as connection:
                 changed = place_spells(connection, staged, "core.fact_family_score", as_of)
                 connection.execute(

@@ -25,6 +25,7 @@ from kampungkb.rights.files import clean_files
 from kampungkb.rights.subject import Subject, Wanted, fill, find, plainly
 from kampungkb.rights.traces import condition, fits, load_traces
 from kampungkb.run import Run
+from kampungkb.warehouse import content
 from kampungkb.warehouse.connect import reason as reason_of
 from kampungkb.warehouse.connect import warehouse
 from kampungkb.warehouse.locks import PUBLISH, wait_for
@@ -156,6 +157,7 @@ def _finish(run: Run, opened: Engine, number: int) -> Erased:
     with opened.begin() as connection:
         wait_for(connection, PUBLISH)
         touched = tables.clean_tables(connection, values)
+        content.forget(connection)
         connection.execute(delete(ErasureSubject).where(ErasureSubject.erasure_id == number))
         counts = {"lake": files, "warehouse": touched}
         ended = update(Erasure).where(Erasure.erasure_id == number)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, or_
 
 from kampungkb.errors import AuditError
 from kampungkb.warehouse import spells
-from kampungkb.warehouse.differences import apply
+from kampungkb.warehouse.differences import Scope, apply, fill, is_empty
 from kampungkb.warehouse.models import Base
 from kampungkb.warehouse.staging import Staging
 
@@ -29,7 +29,7 @@ def place_in_history(connection: Connection, staged: Staging, as_of: date) -> in
     `include/sql/marts/quarantine_history.sql`.
     """
     history = Base.metadata.tables[HISTORY]
-    staged.compute_within(connection, history.name, as_of)
+    staged.compute_within(connection, history.name)
     touched = or_(history.c.resolved_on.is_(None), history.c.resolved_on >= as_of)
     return apply(connection, history, staged.tables[history.name], touched)
 
@@ -37,9 +37,14 @@ def place_in_history(connection: Connection, staged: Staging, as_of: date) -> in
 def place_spells(connection: Connection, staged: Staging, name: str, as_of: date) -> int:
     """Bring a table of `spells.HISTORIES` up to what a load for `as_of` says; returns the rows changed.
 
-    Only keys whose spells differ are looked at. Raises :class:`AuditError` where spells of a key would overlap.
+    Only keys whose spells differ are looked at; the latest load's are as they were where it says what the one before it
+    said. Raises :class:`AuditError` where spells of a key would overlap.
     """
     history, tables = Base.metadata.tables[name], staged.tables
+    if spells.settled(history, staged.same):
+        return 0
+    if is_empty(connection, history):
+        return fill(connection, history, spells.first_spells(history, tables, as_of))
     staged.insert(connection, spells.moved_name(history), spells.moved_keys(history, tables, as_of))
     staged.insert(connection, history.name, spells.spells(history, tables, as_of))
     if overlaps := connection.execute(spells.overlapping(history, tables)).scalar_one():
@@ -51,10 +56,10 @@ def place_spells(connection: Connection, staged: Staging, name: str, as_of: date
     return apply(connection, history, tables[history.name], spells.within(history, tables, as_of))
 
 
-def compare_kampung_kb(connection: Connection, staged: Staging, as_of: date) -> int:
+def compare_kampung_kb(connection: Connection, staged: Staging) -> int:
     """Compute `mart.kampung_kb_effect` anew over all published loads, this one included; returns the rows changed."""
     effect = Base.metadata.tables[EFFECT]
-    staged.compute_within(connection, effect.name, as_of)
+    staged.compute_within(connection, effect.name)
     return apply(connection, effect, staged.tables[effect.name])
 
 
@@ -63,11 +68,14 @@ def place_linkage(connection: Connection, staged: Staging, as_of: date) -> dict[
 
     For a load of the greatest `as_of` only, within the transaction of its publication. What changed is judged against
     the history before `as_of`, so the same date again replaces its own changes (and touches none that stay the same).
+    A crosswalk that is the one of the load before has no changes.
     """
-    tables = Base.metadata.tables
-    for name in (LINK_HISTORY, MATCH_PAIR):
-        staged.compute_within(connection, tables[name].name, as_of)
+    scopes: dict[str, Scope] = {MATCH_PAIR: None}
+    if "person_link" not in staged.same:
+        scopes = {LINK_HISTORY: {"as_of": as_of}, **scopes}
+    for name in scopes:
+        staged.compute_within(connection, Base.metadata.tables[name].name)
     return {
-        LINK_HISTORY: apply(connection, tables[LINK_HISTORY], staged.tables["person_link_history"], {"as_of": as_of}),
-        MATCH_PAIR: apply(connection, tables[MATCH_PAIR], staged.tables["match_pair"]),
+        name: apply(connection, table := Base.metadata.tables[name], staged.tables[table.name], scope)
+        for name, scope in scopes.items()
     }

@@ -226,6 +226,18 @@ class LoadRun(Base):
     )
 
 
+class PublishedContent(Base):
+    """What the latest load was published from."""
+
+    __tablename__ = "published_content"
+    __table_args__ = (
+        within("ops", "What the latest load was published from, one row a staged table; the next load skips its like"),
+    )
+
+    content: Mapped[str] = key("Staged table, or `program`: what published it")
+    digest: Mapped[str] = col("Digest of its rows, whatever their order")
+
+
 class CheckResult(Base):
     """Results of the rules."""
 

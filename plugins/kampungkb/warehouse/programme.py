@@ -84,7 +84,7 @@ def load_programme(staged: Staging, scores: Path, methodology: Methodology) -> i
         ("candidate_indicator", _indicators(rules)),
         ("effect_rule", _effect(rules.effect)),
     ):
-        staged.load(name, table.to_reader())
+        staged.load(name, table)
     return sum(staged.load_parquet(name, [scores / file]) for name, file in COUNTS.items())
 
 

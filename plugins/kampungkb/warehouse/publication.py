@@ -15,7 +15,7 @@ from typing import Any
 
 import adbc_driver_manager
 import pyarrow as pa
-from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy import Connection, Engine, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 
@@ -24,8 +24,8 @@ from kampungkb.refs import Linked, Published, Scored, Snapshot, Validated
 from kampungkb.run import FAMILY_SURVEY, Run
 from kampungkb.scoring.methodology import Methodology
 from kampungkb.scoring.reading import load_methodology
-from kampungkb.warehouse import reference
-from kampungkb.warehouse.audit import audit
+from kampungkb.warehouse import content, reference, release
+from kampungkb.warehouse.audit import audit, prepare
 from kampungkb.warehouse.connect import reason, warehouse
 from kampungkb.warehouse.differences import apply
 from kampungkb.warehouse.gates import gate_results
@@ -39,12 +39,11 @@ from kampungkb.warehouse.history import (
 )
 from kampungkb.warehouse.locks import PUBLISH, wait_for
 from kampungkb.warehouse.migrate import migrate
-from kampungkb.warehouse.models import Base, LoadRun
+from kampungkb.warehouse.models import Base, LoadRun, Quarantine
 from kampungkb.warehouse.programme import load_programme
-from kampungkb.warehouse.release import release
 from kampungkb.warehouse.service import family_contacts
 from kampungkb.warehouse.spells import HISTORIES
-from kampungkb.warehouse.staging import Staging, staging
+from kampungkb.warehouse.staging import Staging, settle, staging
 
 log = logging.getLogger(__name__)
 
@@ -63,13 +62,12 @@ BY_AS_OF = (
     "core.fact_village_day",
 )
 BY_RUN = ("ops.check_result", "ops.gate_result")
-LATEST = (
-    *("core.dim_date", "core.dim_region", "core.kampung_kb", "core.dim_indicator", "core.family_score"),
-    *("mart.indicator_coverage", "ops.quarantine", "vault.person_link", "vault.family_link"),
-    "service.family_contact",
-    *(f"mart.{name}" for name in PROGRAMME_MARTS),
-    *("vault.duplicate_record", "mart.duplicate_count"),
-)
+LATEST = tuple(name for name in content.LATEST.values() if name != release.MEANS)
+QUARANTINE = "ops.quarantine"
+
+
+class _OvertakenError(Exception):
+    """What is published is not what it was when it was staged."""
 
 
 def publish(
@@ -88,14 +86,27 @@ def publish(
     begun = time.monotonic()
     started = started_at or datetime.now(UTC)
     stale = sorted(source.source for source in validated if source.stale)
-    with _clear_faults(), warehouse(run.settings, run.connections) as engine, staging(engine, run.run_id) as staged:
-        rows = _stage(staged, run, validated, linked, scored, stale)
-        log.info("Staged %d rows, %.1f s", rows, time.monotonic() - begun)
-        audit(engine, staged.schema)
-        migrate(engine)
-        counts = load_counts(validated, linked, snapshots)
-        record = {"as_of": run.as_of, "status": "success", "stale_sources": stale, "started_at": started}
-        published = _apply(engine, staged, run, {**record, "counts": counts})
+    record = {
+        **{"as_of": run.as_of, "status": "success", "stale_sources": stale, "started_at": started},
+        "counts": load_counts(validated, linked, snapshots),
+    }
+
+    def once(engine: Engine, known: content.Known) -> Published:
+        with staging(engine, run, known) as staged:
+            rows = _stage(staged, run, validated, linked, scored, stale)
+            taken = f"{len(staged.same)} tables as they are published"
+            log.info("Staged %d rows, %s, %.1f s", rows, taken, time.monotonic() - begun)
+            audit(engine, staged.schema, staged.same)
+            migrate(engine)
+            return _apply(engine, staged, run, record)
+
+    prepare()
+    with _clear_faults(), warehouse(run.settings, run.connections) as engine:
+        try:
+            published = once(engine, content.known(engine, run))
+        except _OvertakenError:
+            log.info("Another load has published meanwhile: everything is staged again")
+            published = once(engine, content.Known())
     log.info(
         "Published as_of %s: %d rows changed, %.1f s",
         run.as_of,
@@ -157,18 +168,18 @@ def _stage(
             staged.load_parquet("quarantine", [source.path / "quarantine.parquet" for source in validated]),
         )
     )
-    staged.load("gate_result", gate_results(run, [source.source for source in validated]).to_reader())
+    staged.load("gate_result", gate_results(run, [source.source for source in validated]))
     with family_contacts(run, validated, linked) as contacts:
-        rows += staged.load("family_contact", contacts)
-    staged.load("raw_region", reference.regions(run.settings).to_reader())
-    staged.load("raw_kampung_kb", reference.kampung_kb(run.settings).to_reader())
+        rows += staged.load_relation("family_contact", contacts)
+    staged.load("raw_region", reference.regions(run.settings))
+    staged.load("raw_kampung_kb", reference.kampung_kb(run.settings))
     methodology = _methodology(staged)
-    staged.load("category_level", _category_levels(methodology).to_reader())
+    staged.load("category_level", _category_levels(methodology))
     rows += load_programme(staged, scored.path, methodology)
-    staged.load("source_state", _source_states(validated).to_reader())
-    staged.load("expected_count", _expected_counts(validated, linked, scored).to_reader())
+    staged.load("source_state", _source_states(validated))
+    staged.load("expected_count", _expected_counts(validated, linked, scored))
     for name in COMPUTED:
-        rows += staged.compute(name, run.as_of, stale)
+        rows += staged.compute(name, stale)
     return rows
 
 
@@ -229,30 +240,49 @@ def _expected_counts(validated: Sequence[Validated], linked: Linked, scored: Sco
 
 
 def _apply(engine: Engine, staged: Staging, run: Run, record: dict[str, Any]) -> Published:
-    """The one transaction of a publication."""
+    """The one transaction of a publication; raises where another has replaced what the staged tables rely on."""
     tables = Base.metadata.tables
     with engine.begin() as connection:
         wait_for(connection, PUBLISH)
-        newest = connection.execute(select(func.max(LoadRun.as_of))).scalar_one()
-        latest = newest is None or run.as_of >= newest
+        settle(connection)
+        before = content.recorded(connection)
+        if staged.known.digests and staged.known != before:
+            raise _OvertakenError
+        latest = before.as_of is None or run.as_of >= before.as_of
         linkage = place_linkage(connection, staged, run.as_of) if latest else {}
         scopes: dict[str, dict[str, Any] | None] = {
             **{name: {"as_of": run.as_of} for name in BY_AS_OF},
             **{name: {"run_id": run.run_id} for name in BY_RUN},
-            **(dict.fromkeys(LATEST) if latest else {}),
+            **({name: None for name in LATEST if tables[name].name not in staged.same} if latest else {}),
         }
         changed = {
             name: apply(connection, tables[name], staged.tables[tables[name].name], scope)
             for name, scope in scopes.items()
         }
-        changed |= release(connection, staged, run.as_of) if latest else {}
+        if "quarantine" in staged.same:
+            changed[QUARANTINE] = _carry_quarantine(connection, run.run_id)
+        changed |= release.release(connection, staged, run.as_of) if latest else {}
         changed |= {HISTORY: place_in_history(connection, staged, run.as_of), **linkage}
         changed |= {name: place_spells(connection, staged, name, run.as_of) for name in HISTORIES}
-        changed[EFFECT] = compare_kampung_kb(connection, staged, run.as_of)
+        _analyze(connection, changed)
+        changed[EFFECT] = compare_kampung_kb(connection, staged)
         _record(connection, run.run_id, record)
-        for name in (name for name, rows in changed.items() if rows):
-            connection.execute(text(f"analyze {name}"))
+        if latest:
+            content.record(connection, before, staged.digests)
+        _analyze(connection, {EFFECT: changed[EFFECT]})
     return Published(as_of=run.as_of, latest=latest, changed=changed)
+
+
+def _analyze(connection: Connection, changed: Mapping[str, int]) -> None:
+    """Fresh statistics of the tables that changed, for what is computed from them next, now and by readers."""
+    for name in (name for name, rows in changed.items() if rows):
+        connection.execute(text(f"analyze {name}"))
+
+
+def _carry_quarantine(connection: Connection, run_id: str) -> int:
+    """What stands in quarantine stands there as of this load; returns the rows."""
+    carried = update(Quarantine).where(Quarantine.run_id != run_id).values(run_id=run_id)
+    return connection.execution_options(preserve_rowcount=True).execute(carried).rowcount
 
 
 def _record(connection: Connection, run_id: str, record: dict[str, Any]) -> None:

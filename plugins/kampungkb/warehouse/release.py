@@ -27,12 +27,12 @@ def release(connection: Connection, staged: Staging, as_of: date) -> dict[str, i
     To be called within the transaction of the publication: the means hang on those published before.
     """
     for helper in HELPERS:
-        staged.compute_within(connection, helper, as_of)
-    changed = {MEANS: _publish(connection, staged, MEANS, "open_release", as_of)}
-    staged.compute_within(connection, "open_region_index", as_of)
+        staged.compute_within(connection, helper)
+    changed = {MEANS: _publish(connection, staged, MEANS, "open_release")}
+    staged.compute_within(connection, "open_region_index")
     for name in SHOWN:
-        changed[name] = _publish(connection, staged, name, _staged_name(name), as_of)
-    changed[HISTORY] = _publish(connection, staged, HISTORY, _staged_name(HISTORY), as_of, {"as_of": as_of})
+        changed[name] = _publish(connection, staged, name, _staged_name(name))
+    changed[HISTORY] = _publish(connection, staged, HISTORY, _staged_name(HISTORY), {"as_of": as_of})
     return changed
 
 
@@ -40,8 +40,8 @@ def _staged_name(name: str) -> str:
     return OPEN_PREFIX + name.partition(".")[2]
 
 
-def _publish(
-    connection: Connection, staged: Staging, name: str, staged_name: str, as_of: date, scope: Scope = None
-) -> int:
-    staged.compute_within(connection, staged_name, as_of)
+def _publish(connection: Connection, staged: Staging, name: str, staged_name: str, scope: Scope = None) -> int:
+    staged.compute_within(connection, staged_name)
+    if staged_name in staged.same:
+        return 0
     return apply(connection, Base.metadata.tables[name], staged.tables[staged_name], scope)

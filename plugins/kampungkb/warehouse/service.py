@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
-import pyarrow as pa
+from duckdb import DuckDBPyRelation
 from psycopg import sql
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,12 +21,13 @@ ACTION_LIST = "service.action_list"
 
 
 @contextmanager
-def family_contacts(run: Run, validated: Sequence[Validated], linked: Linked) -> Iterator[pa.RecordBatchReader]:
-    """The rows of `service.family_contact` (names and addresses of accepted families), as Arrow batches."""
+def family_contacts(run: Run, validated: Sequence[Validated], linked: Linked) -> Iterator[DuckDBPyRelation]:
+    """The rows of `service.family_contact` (names and addresses of accepted families)."""
     with connect(run) as connection:
         attach(connection, validated, "keluarga", "anggota")
         connection.read_parquet(str(linked.path / "family_link.parquet")).create_view("family_link")
-        yield connection.sql(sql_text("family_contact")).to_arrow_reader(65_536)
+        connection.execute(f"create temp table family_contact as {sql_text('family_contact')}")
+        yield connection.table("family_contact")
 
 
 def record_read(connection: Connection, purpose: str) -> None:

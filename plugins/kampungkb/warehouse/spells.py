@@ -6,7 +6,7 @@ spells of these keys. They are made of pieces (before this load, in it, after it
 a re-run or a backfill gives the history that loading in the order of dates would have given.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import date
 from typing import Any
 
@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Date,
+    ScalarSelect,
     Select,
     Subquery,
     Table,
@@ -61,6 +62,12 @@ def moved_name(history: Table) -> str:
     return f"moved_{history.name}"
 
 
+def settled(history: Table, same: Container[str]) -> bool:
+    """Whether the load says of all keys what the one before it said, given the staged tables that are as they were."""
+    method = "methodology" not in history.c or "dim_indicator" in same
+    return method and HISTORIES[history.fullname] in same
+
+
 def moved_keys(history: Table, staged: Mapping[str, Table], as_of: date) -> CompoundSelect[Any]:
     """Keys whose spells this load changes: those of which the current spell does not say the same already, and those
     that the history from `as_of` on has and the load has not. On an unchanged night there are none."""
@@ -93,6 +100,13 @@ def spells(history: Table, staged: Mapping[str, Table], as_of: date) -> Select[A
     )
 
 
+def first_spells(history: Table, staged: Mapping[str, Table], as_of: date) -> Select[Any]:
+    """The spells where the table has none yet: those of this load alone, in the table's columns."""
+    tonight = _tonight(history, staged)
+    valid = {"valid_from": literal(as_of), "valid_to": _load_after(as_of)}
+    return select(*(valid[c.name].label(c.name) if c.name in valid else tonight.c[c.name] for c in history.columns))
+
+
 def overlapping(history: Table, staged: Mapping[str, Table]) -> Select[int]:
     """How many of the staged spells reach into the next one of their key, which must be none."""
     made = staged[history.name]
@@ -121,7 +135,7 @@ def _tonight(history: Table, staged: Mapping[str, Table]) -> Subquery:
 def _pieces(history: Table, staged: Mapping[str, Table], as_of: date) -> CTE:
     keys, names = keys_of(history), [*keys_of(history), *said_of(history)]
     moved, tonight = staged[moved_name(history)], _tonight(history, staged)
-    load_after = select(func.min(LoadRun.as_of)).where(LoadRun.as_of > as_of).scalar_subquery()
+    load_after = _load_after(as_of)
     spell = history.alias("history")
     touched = (
         select(spell)
@@ -160,6 +174,10 @@ def _numbered(history: Table, piece: CTE) -> CTE:
 def _one(said: ColumnElement[Any]) -> ColumnElement[Any]:
     """The value that all pieces of a spell share."""
     return func.bool_and(said) if isinstance(said.type, Boolean) else func.min(said)
+
+
+def _load_after(as_of: date) -> ScalarSelect[Any]:
+    return select(func.min(LoadRun.as_of)).where(LoadRun.as_of > as_of).scalar_subquery()
 
 
 def _end() -> ColumnElement[date]:

@@ -5,16 +5,19 @@ dropped by the next one.
 """
 
 import logging
+import re
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import adbc_driver_postgresql.dbapi as adbc  # type: ignore[import-untyped]
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+from duckdb import DuckDBPyRelation
 from sqlalchemy import (
     Boolean,
     Column,
@@ -30,18 +33,25 @@ from sqlalchemy import (
     Text,
     bindparam,
     column,
+    except_all,
+    exists,
+    func,
     insert,
     select,
     text,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.sql.selectable import SelectBase
 from sqlalchemy.types import TypeEngine
 
 from kampungkb.errors import WarehouseError
+from kampungkb.run import Run
 from kampungkb.settings import INCLUDE
 from kampungkb.warehouse.connect import libpq_uri
+from kampungkb.warehouse.content import Known, as_published, digest
 from kampungkb.warehouse.locks import release_named, try_named
 from kampungkb.warehouse.models import Base
 from kampungkb.warehouse.spells import HISTORIES, keys_of, moved_name, said_of, spells
@@ -51,6 +61,11 @@ log = logging.getLogger(__name__)
 PREFIX = "stage_"
 OPEN_PREFIX = "open_"  # tables of `open` are named as their marts are
 MARTS_SQL = INCLUDE / "sql" / "marts"
+LOADER = {"work_mem": "64MB", "maintenance_work_mem": "256MB", "jit": "off"}
+"""Settings of the loader's sessions: they sort and hash whole tables, and make few plans."""
+DATED = ("fact_village_day", "open_release")  # `:as_of` is a label there: the same input for another date says the same
+JUDGED_ONLY = ("reconciliation",)  # nothing but the audit reads them
+_READ = re.compile(r"\b(?:from|join)\s+([a-z_]+)\b(?!\.)", re.IGNORECASE)
 _LITERAL = {"literal_binds": True}
 _ARROW: dict[type[TypeEngine[Any]], pa.DataType] = {
     Text: pa.string(),
@@ -168,51 +183,81 @@ def spell_statements() -> dict[str, str]:
     return {name.partition(".")[2]: str(query) for name, query in written.items()}
 
 
+def tables_read(statement: str) -> set[str]:
+    """The names without a schema that a statement reads: staged tables, and its own subqueries."""
+    told = "\n".join(line.partition("--")[0] for line in statement.splitlines())
+    return set(_READ.findall(told))
+
+
 class Staging:
-    """One staging schema: `load` fills a table from Arrow batches, `compute` from a file of `include/sql/marts`."""
+    """One staging schema: `load` fills a table from Arrow, `compute` from a file of `include/sql/marts`.
+
+    A table that holds what it held when the load before was published is not filled but becomes a view on what is
+    published, and is one of `same`. `digests` are those of all that was loaded.
+    """
 
     def __init__(
-        self, engine: Engine, bulk: adbc.Connection, schema: str, tables: dict[str, Table], run_id: str
+        self, engine: Engine, bulk: adbc.Connection, schema: str, tables: dict[str, Table], run: Run, known: Known
     ) -> None:
         self.engine = engine
-        self.run_id = run_id
+        self.run = run
         self.bulk = bulk
         self.schema = schema
         self.tables = tables
+        self.known = known
+        self.digests: dict[str, str] = {}
+        self.same: set[str] = set()
+        bounds: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": run.settings.memory,
+            "threads": run.settings.threads,
+        }
+        self.lake = duckdb.connect(config=bounds)  # it only reads through, and needs no folder to spill to
 
-    def load_parquet(self, name: str, files: Iterable[Path]) -> int:
+    def load_parquet(self, name: str, files: Sequence[Path]) -> int:
         """Fill a table from Parquet files of the lake; returns the number of rows."""
-        table = self.tables[name]
-        columns = [c for c in table.columns if c.server_default is None]
-        return sum(self.load(name, _parquet_reader(path, columns)) for path in files)
+        columns = [c for c in self.tables[name].columns if c.server_default is None]
+        readers = [_parquet_reader(path, columns) for path in files]
+        made = digest(self.lake.read_parquet([str(path) for path in files]), [c.name for c in columns])
+        return 0 if self._held(name, made) else sum(self._copy(name, reader) for reader in readers)
 
-    def load(self, name: str, reader: pa.RecordBatchReader) -> int:
-        """Append Arrow batches to a table by binary COPY; returns the number of rows."""
-        with self.bulk.cursor() as cursor:
-            rows: int = cursor.adbc_ingest(name, reader, mode="append", db_schema_name=self.schema)
+    def load(self, name: str, rows: pa.Table) -> int:
+        """Fill a table from an Arrow table; returns the number of rows."""
+        made = digest(self.lake.from_arrow(rows), rows.column_names)
+        return 0 if self._held(name, made) else self._copy(name, rows.to_reader())
+
+    def load_relation(self, name: str, relation: DuckDBPyRelation) -> int:
+        """Fill a table from what DuckDB holds; returns the number of rows."""
+        made = digest(relation, relation.columns)
+        return 0 if self._held(name, made) else self._copy(name, relation.to_arrow_reader(65_536))
+
+    def compute(self, name: str, stale_sources: Sequence[str] = ()) -> int:
+        """Fill a table from `include/sql/marts/<name>.sql`; returns the number of rows.
+
+        Where it comes out as it is published it is one of `same`, too.
+        """
+        with self.engine.begin() as connection:
+            rows = self.compute_within(connection, name, stale_sources)
+            if name not in (*self.same, *DATED) and self._is_as_published(connection, name):
+                self.same.add(name)
         return rows
 
-    def compute(self, name: str, as_of: date, stale_sources: Sequence[str] = ()) -> int:
-        """Fill a table from `include/sql/marts/<name>.sql`; returns the number of rows."""
-        with self.engine.begin() as connection:
-            return self.compute_within(connection, name, as_of, stale_sources)
-
-    def compute_within(self, connection: Connection, name: str, as_of: date, stale_sources: Sequence[str] = ()) -> int:
+    def compute_within(self, connection: Connection, name: str, stale_sources: Sequence[str] = ()) -> int:
         """The same within a transaction, for a statement that looks at what is published."""
         table = self.tables[name]
         made = (MARTS_SQL / f"{name}.sql").read_text(encoding="utf-8")
-        parameters = [
-            bindparam(key, value, type_)
-            for key, value, type_ in (
-                ("as_of", as_of, Date()),
-                ("run_id", self.run_id, Text()),
-                ("stale_sources", list(stale_sources), ARRAY(Text)),
-            )
-            if f":{key}" in made
-        ]
+        given = (
+            ("as_of", self.run.as_of, Date()),
+            ("run_id", self.run.run_id, Text()),
+            ("stale_sources", list(stale_sources), ARRAY(Text)),
+        )
+        parameters = [bindparam(key, value, type_) for key, value, type_ in given if f":{key}" in made]
+        settled = (not parameters or name in DATED) and self._reads_the_same(made)
+        if settled and (name in JUDGED_ONLY or self._show_published(connection, name)):
+            self.same |= {name} - {"fact_village_day"}  # the date is new
+            return 0
         rows = text(made).bindparams(*parameters).columns(*(column(c.name, c.type) for c in table.columns))
         source = rows.subquery("made")
-        connection.execute(text(f'set local search_path to "{self.schema}"'))
+        settle(connection, search_path=self.schema)
         return self.insert(connection, name, select(*(source.c[c.name] for c in table.columns)))
 
     def insert(self, connection: Connection, name: str, made: Select[Any] | CompoundSelect[Any]) -> int:
@@ -222,12 +267,65 @@ class Staging:
         connection.execute(text(f'analyze "{self.schema}"."{name}"'))
         return computed.rowcount
 
+    def _copy(self, name: str, reader: pa.RecordBatchReader) -> int:
+        """Append Arrow batches to a table by binary COPY; returns the number of rows."""
+        with self.bulk.cursor() as cursor:
+            rows: int = cursor.adbc_ingest(name, reader, mode="append", db_schema_name=self.schema)
+            cursor.execute(f'analyze "{self.schema}"."{name}"')
+        return rows
+
+    def _held(self, name: str, made: str) -> bool:
+        """Note the digest of a table; whether the table shows now what is published, and need not be filled."""
+        self.digests[name] = made
+        if self.known.digests.get(name) != made:
+            return False
+        self.same.add(name)
+        with self.engine.begin() as connection:
+            return self._show_published(connection, name)
+
+    def _show_published(self, connection: Connection, name: str) -> bool:
+        """Make a table a view on what is published; False where nothing published shows it."""
+        query = self._published(name)
+        if query is None:
+            return False
+        view, columns = f'"{self.schema}"."{name}"', ", ".join(f'"{c.name}"' for c in self.tables[name].columns)
+        shown = query.compile(dialect=connection.dialect, compile_kwargs=_LITERAL)
+        connection.exec_driver_sql(f"drop table {view}")
+        connection.exec_driver_sql(f"create view {view} ({columns}) as {shown}")
+        return True
+
+    def _published(self, name: str) -> SelectBase | None:
+        if self.known.as_of is None:
+            return None
+        columns = self.tables[name].columns.keys()
+        return as_published(name, columns, self.run, self.known.as_of)
+
+    def _is_as_published(self, connection: Connection, name: str) -> bool:
+        query = self._published(name)
+        if query is None:
+            return False
+        staged, published = select(self.tables[name]), select(query.subquery("published"))
+        differs = union_all(except_all(staged, published), except_all(published, staged)).subquery("differs")
+        return not connection.execute(select(exists(select(1).select_from(differs)))).scalar_one()
+
+    def _reads_the_same(self, statement: str) -> bool:
+        return (tables_read(statement) & self.tables.keys()) <= self.same
+
+
+def settle(connection: Connection, **settings: str) -> None:
+    """Settings of the loader, and others, until the end of the transaction."""
+    each = (func.set_config(name, value, True) for name, value in {**LOADER, **settings}.items())
+    connection.execute(select(*each))
+
 
 @contextmanager
-def staging(engine: Engine, run_id: str) -> Iterator[Staging]:
-    """A staging schema of its own, dropped at the end; leftovers of dead runs are dropped first."""
+def staging(engine: Engine, run: Run, known: Known | None = None) -> Iterator[Staging]:
+    """A staging schema of its own, dropped at the end; leftovers of dead runs are dropped first.
+
+    `known` is what the load before was published from, as far as this one may rely on it.
+    """
     schema = PREFIX + uuid.uuid4().hex[:16]
-    tables = _staged_tables(schema, run_id)
+    tables = _staged_tables(schema, run.run_id)
     metadata = next(iter(tables.values())).metadata
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as keeper:
         try_named(keeper, schema)
@@ -236,7 +334,9 @@ def staging(engine: Engine, run_id: str) -> Iterator[Staging]:
         try:
             metadata.create_all(keeper)
             with adbc.connect(libpq_uri(engine), autocommit=True) as bulk:
-                yield Staging(engine, bulk, schema, tables, run_id)
+                staged = Staging(engine, bulk, schema, tables, run, known or Known())
+                with staged.lake:
+                    yield staged
         finally:
             _drop(keeper, schema)
 

@@ -1,0 +1,185 @@
+"""What the load before has published already is neither staged, audited nor written again, and nobody can tell.
+
+A warehouse that knows what it holds is held, row for row, against one that forgets it before every load.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from kampungkb.run import Run
+from kampungkb.warehouse import audit, content, embedded, publish
+from kampungkb.warehouse.connect import engine_of
+from kampungkb.warehouse.models import Base
+from kampungkb.warehouse.staging import MARTS_SQL, staged_columns, tables_read
+from tests.conftest import AS_OF
+from tests.integration.test_publish import contents, rows, schemas
+from tests.integration.warehouse_lake import CHECKS, Night, night
+
+pytestmark = pytest.mark.integration
+
+
+def everything(engine: Engine) -> dict[str, list[str]]:
+    """Every row of every table, without the clock of a run and without what the next load may rely on."""
+    return {
+        name: [
+            str(row["said"])
+            for row in rows(
+                engine,
+                f"select (to_jsonb(t) - array['started_at', 'finished_at'])::text as said from {name} t order by 1",
+            )
+        ]
+        for name in Base.metadata.tables.keys() - {"ops.published_content"}
+    }
+
+
+@pytest.fixture
+def forgetful(warehouse_run: Run, embedded_server: embedded.ServerInfo) -> Any:
+    """A run into a warehouse of its own, whose record is forgotten before each load."""
+    name = "forgetful"
+    embedded.ensure_database(embedded_server, name)
+    connection = embedded_server.connection(name)
+    yield dataclasses.replace(warehouse_run, connections={"warehouse": connection})
+    engine = engine_of(embedded_server.connection("postgres"))
+    with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as admin:
+        admin.execute(text(f"drop database {name} with (force)"))
+    engine.dispose()
+
+
+def taken(caplog: pytest.LogCaptureFixture) -> int:
+    """How many tables the last publication took as they are published."""
+    said = [record.getMessage() for record in caplog.records if record.getMessage().startswith("Staged")]
+    return int(said[-1].split(" tables as")[0].rpartition(" ")[2])
+
+
+LOADS = (0, 1, 2, 2, 3, 5, 4, 5, 6, 7)
+"""Days that are loaded: one after the other, some again, one late (a backfill)."""
+
+
+def test_loads_that_know_what_stands_there_leave_what_loads_that_do_not_leave(
+    warehouse_run: Run, warehouse_engine: Engine, forgetful: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    other = engine_of(forgetful.connections["warehouse"])
+    first = night(seed=1, count=40, rejected=3)
+    fewer = dataclasses.replace(first, families=first.families[:-3])
+    of_day: dict[int, Night] = {
+        **dict.fromkeys((0, 1, 2, 4), first),
+        3: fewer,
+        5: fewer,
+        6: dataclasses.replace(fewer, checks=CHECKS[:-1], stale=frozenset({"civil_registry"})),
+        7: dataclasses.replace(fewer, kampung_kb=first.kampung_kb + "2104022001,2020-01-01,,\n"),
+    }
+    for number, day in enumerate(LOADS):
+        for run, engine in ((warehouse_run, warehouse_engine), (forgetful, other)):
+            if run is forgetful and number:
+                with engine.begin() as connection:
+                    content.forget(connection)
+            on = dataclasses.replace(run, run_id=f"run-{number}", as_of=AS_OF + timedelta(day))
+            publish(on, *of_day[day].write(on))
+        assert everything(warehouse_engine) == everything(other), f"load {number} of day {day}"
+        assert schemas(warehouse_engine) == set(Base.metadata._schemas)
+    other.dispose()
+
+
+def test_an_unchanged_night_writes_what_has_its_date_and_leaves_the_rest_alone(
+    warehouse_run: Run, warehouse_engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    publish(warehouse_run, *night().write(warehouse_run))
+    assert taken(caplog) == 0
+    before = contents(warehouse_engine)
+    tonight = dataclasses.replace(warehouse_run, run_id="run-2", as_of=AS_OF + timedelta(1))
+    published = publish(tonight, *night().write(tonight))
+    assert taken(caplog) > 30
+    after = contents(warehouse_engine)
+    written = {name for name in before if after[name] != before[name]}
+    assert written == {
+        *("mart.village_index", "mart.district_index", "mart.regency_index", "mart.data_quality"),
+        *("mart.kampung_kb_effect", "core.fact_village_day", "core.quarantine_history"),
+        *("ops.load_run", "ops.check_result", "ops.quarantine"),
+    }
+    assert not any(published.changed.get(name) for name in ("vault.person_link", "core.dim_person"))
+
+
+def test_the_audit_looks_only_at_what_may_have_changed() -> None:
+    everything_same = {table for path in audit.suites() for table in audit.looked_at(path)}
+    assert everything_same <= staged_columns().keys()
+    assert audit.suites(everything_same) == []
+    assert len(audit.suites(everything_same - {"family_score"})) < len(audit.suites())
+    assert {path.stem for path in audit.suites(everything_same - {"person_link"})} == {
+        *("warehouse_person_link", "warehouse_person_profile")
+    }
+
+
+@pytest.mark.parametrize("broken_by", ["force", "program", "erasure"])
+def test_everything_is_published_again_where_the_record_may_not_be_relied_on(
+    warehouse_run: Run,
+    warehouse_engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    broken_by: str,
+) -> None:
+    caplog.set_level("INFO")
+    publish(warehouse_run, *night().write(warehouse_run))
+    tonight = dataclasses.replace(warehouse_run, run_id="run-2", force=broken_by == "force")
+    if broken_by == "program":
+        monkeypatch.setattr(content, "program", lambda: "a later version")
+    elif broken_by == "erasure":
+        with warehouse_engine.begin() as connection:
+            content.forget(connection)
+    with warehouse_engine.begin() as connection:
+        connection.execute(text("update core.family_score set members = 99"))
+    publish(tonight, *night().write(tonight))
+    assert taken(caplog) == 0
+    assert rows(warehouse_engine, "select * from core.family_score where members = 99") == []
+
+
+def test_a_changed_statement_a_changed_rule_and_a_changed_module_are_another_program(tmp_path: Path) -> None:
+    made: list[str] = []
+    for text_of in ("select 1", "select 2"):
+        folder = tmp_path / text_of.replace(" ", "-")
+        folder.mkdir()
+        (folder / "village.sql").write_text(text_of)
+        made.append(content.program([folder]))
+    assert made[0] != made[1]
+    assert content.program() == content.program()
+
+
+def test_a_load_published_between_is_noticed_and_everything_staged_again(
+    warehouse_run: Run, warehouse_engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    publish(warehouse_run, *night(seed=1).write(warehouse_run))
+    between = dataclasses.replace(warehouse_run, run_id="run-2", as_of=AS_OF + timedelta(1))
+    tonight = dataclasses.replace(warehouse_run, run_id="run-3", as_of=AS_OF + timedelta(2))
+    kept: Callable[..., content.Known] = content.known
+
+    def known_then_overtaken(engine: Engine, run: Run) -> content.Known:
+        found = kept(engine, run)
+        if run is tonight:
+            publish(between, *night(seed=2).write(between))
+        return found
+
+    monkeypatch.setattr(content, "known", known_then_overtaken)
+    publish(tonight, *night(seed=1).write(tonight))
+    assert taken(caplog) == 0
+    keys = {row["family_key"] for row in rows(warehouse_engine, "select family_key from mart.family_index")}
+    assert keys == {family.key for family in night(seed=1).families}
+
+
+def test_what_a_statement_reads_is_found_as_lineage_finds_it() -> None:
+    import sqlglot
+    from sqlglot import exp
+
+    staged = staged_columns().keys()
+    for path in sorted(MARTS_SQL.glob("*.sql")):
+        statement = path.read_text(encoding="utf-8")
+        parsed = sqlglot.parse_one(statement, dialect="postgres")
+        read = {table.name for table in parsed.find_all(exp.Table) if not table.db} & staged
+        assert tables_read(statement) & staged == read, path.name
