@@ -4,9 +4,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 
-from benchmarks.publication.measures import copy_with_psql, insert_with_pandas, published_tables
+from benchmarks.publication.measures import copy_with_psql, insert_with_pandas, load_as_we_do, published_tables
 from benchmarks.publication.repeated import repeat
 from kampungkb.connections import WAREHOUSE
 from kampungkb.run import Run
@@ -27,5 +27,12 @@ def test_a_night_is_repeated_published_and_copied(warehouse_run: Run, tmp_path: 
     assert tables["core.dim_person"] == 3 * references[1].persons
     for including in ("including all", "including defaults"):
         assert copy_with_psql(libpq_uri(engine), tables, tmp_path, including) > 0
+    assert load_as_we_do(engine, libpq_uri(engine), tables, tmp_path) > 0
+    with engine.connect() as connection:
+        loaded = {
+            name: connection.execute(text(f"select count(*) from others.{name.replace('.', '_')}")).scalar_one()
+            for name in tables
+        }
+    assert loaded == tables
     assert insert_with_pandas(engine, tables)["rows"] >= len(tables)
     engine.dispose()
