@@ -2,9 +2,8 @@
 
 A sample is extracted, validated, linked and scored once and then repeated (`repeated.py`). Publication runs in a
 process of its own on an empty embedded warehouse, then for the next date with nothing changed. The rows that stand in
-its tables then are loaded again, into empty tables like them: by our way of loading and by psql with the same keys and
-indexes, by psql into tables without any; by pandas into tables without any, from frames that are in memory already, a
-stated part of the rows.
+its tables then are loaded again, into empty tables like them: by our way of loading, by psql and by pandas with the
+same keys and indexes, by psql into tables without any. pandas has its frames in memory and loads a stated part.
 
     python -m benchmarks.publication --families 580000
 """

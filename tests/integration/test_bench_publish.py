@@ -34,5 +34,5 @@ def test_a_night_is_repeated_published_and_copied(warehouse_run: Run, tmp_path: 
             for name in tables
         }
     assert loaded == tables
-    assert insert_with_pandas(engine, tables)["rows"] >= len(tables)
+    assert insert_with_pandas(engine, libpq_uri(engine), tables)["rows"] >= len(tables)
     engine.dispose()
