@@ -13,8 +13,9 @@ import pytest
 from sqlalchemy import Engine, text
 
 from kampungkb.run import Run
-from kampungkb.warehouse import audit, content, embedded, publish
+from kampungkb.warehouse import audit, content, differences, embedded, publish
 from kampungkb.warehouse.connect import engine_of
+from kampungkb.warehouse.migrate import migrate
 from kampungkb.warehouse.models import Base
 from kampungkb.warehouse.staging import MARTS_SQL, staged_columns, tables_read
 from tests.conftest import AS_OF
@@ -183,3 +184,23 @@ def test_what_a_statement_reads_is_found_as_lineage_finds_it() -> None:
         parsed = sqlglot.parse_one(statement, dialect="postgres")
         read = {table.name for table in parsed.find_all(exp.Table) if not table.db} & staged
         assert tables_read(statement) & staged == read, path.name
+
+
+DEFINED = """
+    select schemaname || '.' || tablename as name, indexname, indexdef from pg_indexes
+    where schemaname in ('core', 'mart', 'open', 'ops', 'vault', 'service')
+    union all
+    select conrelid::regclass::text, conname, pg_get_constraintdef(oid) from pg_constraint where contype in ('p', 'u')
+    order by 1, 2, 3
+"""
+
+
+def test_a_first_load_leaves_the_keys_and_indexes_that_were_there(
+    warehouse_run: Run, warehouse_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrate(warehouse_engine)
+    before = rows(warehouse_engine, DEFINED)
+    monkeypatch.setattr(differences, "MANY", 1)
+    publish(warehouse_run, *night().write(warehouse_run))
+    assert rows(warehouse_engine, DEFINED) == before
+    assert len(rows(warehouse_engine, "select 1 from core.family_score")) == 120

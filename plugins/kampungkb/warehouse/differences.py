@@ -34,9 +34,10 @@ select
     pg_get_constraintdef(held.oid) as constraint_made
 from pg_index
 inner join pg_class as index on pg_index.indexrelid = index.oid
+inner join pg_class as indexed on pg_index.indrelid = indexed.oid
 left join pg_constraint as held
     on pg_index.indexrelid = held.conindid and pg_index.indrelid = held.conrelid and held.contype in ('p', 'u')
-where pg_index.indrelid = cast(:name as regclass)
+where pg_index.indrelid = cast(:name as regclass) and pg_has_role(indexed.relowner, 'usage')
 order by index.relname
 """)
 Scope = Mapping[str, Any] | ColumnElement[bool] | None
