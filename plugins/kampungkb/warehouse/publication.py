@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 
-from kampungkb.errors import ConfigurationError, WarehouseError
+from kampungkb.errors import AuditError, ConfigurationError, WarehouseError
 from kampungkb.refs import Linked, Published, Scored, Snapshot, Validated
 from kampungkb.run import FAMILY_SURVEY, Run
 from kampungkb.scoring.methodology import Methodology
@@ -96,7 +96,13 @@ def publish(
             rows = _stage(staged, run, validated, linked, scored, stale)
             taken = f"{len(staged.same)} tables as they are published"
             log.info("Staged %d rows, %s, %.1f s", rows, taken, time.monotonic() - begun)
-            audit(engine, staged.schema, staged.same)
+            try:
+                audit(engine, staged.schema, staged.same)
+            except AuditError:
+                if known.digests:  # then it may have judged a mixture of two loads
+                    with engine.connect() as connection:
+                        _refuse_overtaken(connection, known)
+                raise
             migrate(engine)
             return _apply(engine, staged, run, record)
 
@@ -245,9 +251,7 @@ def _apply(engine: Engine, staged: Staging, run: Run, record: dict[str, Any]) ->
     with engine.begin() as connection:
         wait_for(connection, PUBLISH)
         settle(connection)
-        before = content.recorded(connection)
-        if staged.known.digests and staged.known != before:
-            raise _OvertakenError
+        before = _refuse_overtaken(connection, staged.known)
         latest = before.as_of is None or run.as_of >= before.as_of
         linkage = place_linkage(connection, staged, run.as_of) if latest else {}
         scopes: dict[str, dict[str, Any] | None] = {
@@ -277,6 +281,14 @@ def _analyze(connection: Connection, changed: Mapping[str, int]) -> None:
     """Fresh statistics of the tables that changed, for what is computed from them next, now and by readers."""
     for name in (name for name, rows in changed.items() if rows):
         connection.execute(text(f"analyze {name}"))
+
+
+def _refuse_overtaken(connection: Connection, known: content.Known) -> content.Known:
+    """What is on record; raises where it is not what the staged tables rely on."""
+    found = content.recorded(connection)
+    if known.digests and known != found:
+        raise _OvertakenError
+    return found
 
 
 def _carry_quarantine(connection: Connection, run_id: str) -> int:
