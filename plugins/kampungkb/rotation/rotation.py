@@ -28,6 +28,7 @@ from kampungkb.rights.tables import vacuum
 from kampungkb.rotation import files, tables
 from kampungkb.run import Run
 from kampungkb.settings import Settings
+from kampungkb.warehouse import content
 from kampungkb.warehouse.connect import reason, warehouse
 from kampungkb.warehouse.locks import PUBLISH, wait_for
 from kampungkb.warehouse.migrate import migrate
@@ -100,6 +101,7 @@ def rotate(run: Run, by: str, why: str) -> Renamed:
         check, sealed = key_check((*before, new)), seal(before, new)
         with opened.begin() as connection, _namer(run.settings, new) as namer:
             wait_for(connection, PUBLISH)
+            content.forget(connection)
             _refuse_unfinished_erasure(connection)
             renamed = Renamed(dict(files.write_renamed(run.settings, namer)), tables.rename(connection, namer, check))
             made = {"key_check": check, "earlier_keys": sealed, "counts": asdict(renamed)}

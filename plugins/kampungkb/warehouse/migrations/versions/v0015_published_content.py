@@ -1,13 +1,13 @@
 """What the latest load was published from, so that an unchanged night need not publish it again.
 
-Revision 0014.
+Revision 0015.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0014"
-down_revision = "0013"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
