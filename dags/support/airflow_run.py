@@ -16,7 +16,7 @@ from airflow.sdk.execution_time import task_runner
 
 from kampungkb import lake
 from kampungkb.connections import CIVIL_REGISTRY, FAMILY_WORKBOOKS, HEALTH_INSURANCE, WAREHOUSE, Connection
-from kampungkb.errors import KampungkbError, SourceUnavailable
+from kampungkb.errors import KampungkbError, SourceUnavailable, WarehouseUnreachable
 from kampungkb.orchestration.faults import describe, places
 from kampungkb.orchestration.handover import received
 from kampungkb.orchestration.journal import recording, sentence
@@ -110,9 +110,9 @@ def step(body: Callable[..., Any]) -> Callable[..., Any]:
     """Make a task body of a function `(run, …references) -> reference`.
 
     The run comes from Airflow's context, the references from XCom, checked against the annotations. The step is
-    recorded in the run's journal. An expected fault fails the task at once, except for a source that cannot be
-    reached: that, like anything unforeseen and like TERM (which Airflow would let pass), may be retried. A step waits
-    while the lake is being rewritten (an erasure).
+    recorded in the run's journal. An expected fault fails the task at once, except for a source or a
+    warehouse that cannot be reached: that, like anything unforeseen and like TERM (which Airflow would let pass), may
+    be retried. A step waits while the lake is being rewritten (an erasure).
     """
     hints = get_type_hints(body)
     own = signature(body)
@@ -130,7 +130,7 @@ def step(body: Callable[..., Any]) -> Callable[..., Any]:
                 recording(run.settings, run.run_id, body.__name__, _source_of(references)) as current,
             ):
                 current.done(body(run, **references))
-        except SourceUnavailable as fault:
+        except (SourceUnavailable, WarehouseUnreachable) as fault:
             raise AirflowException(describe(fault)) from None
         except KampungkbError as fault:
             raise AirflowFailException(describe(fault)) from None

@@ -33,6 +33,10 @@ class WarehouseError(KampungkbError):
     """The warehouse cannot be reached, started, migrated or written."""
 
 
+class WarehouseUnreachable(WarehouseError):
+    """The warehouse cannot be reached, or the connection to it was lost: it may be back in some minutes."""
+
+
 class AuditError(KampungkbError):
     """The audit suites found the staged tables wrong: nothing is published."""
 

@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airflow.sdk.execution_time.supervisor import InProcessSupervisorComms
 
 from kampungkb.connections import parse_connection
-from kampungkb.errors import ContractError, SourceUnavailable
+from kampungkb.errors import ContractError, KampungkbError, SourceUnavailable, WarehouseUnreachable
 from kampungkb.orchestration.journal import journal_path, read_journal
 from kampungkb.refs import Answer, Linked, Snapshot, Validated
 from kampungkb.run import SOURCES, Run
@@ -185,9 +185,10 @@ def test_an_expected_fault_fails_the_task_at_once_with_its_own_words(context: di
         _failing(ContractError("biodata_wni lacks nik."))("civil_registry")
 
 
-def test_a_source_out_of_reach_may_be_tried_again(context: dict[str, Any]) -> None:
+@pytest.mark.parametrize("kind", [SourceUnavailable, WarehouseUnreachable])
+def test_what_is_out_of_reach_may_be_tried_again(context: dict[str, Any], kind: type[KampungkbError]) -> None:
     with pytest.raises(AirflowException, match="refused the connection") as caught:
-        _failing(SourceUnavailable("It refused the connection."))("civil_registry")
+        _failing(kind("It refused the connection."))("civil_registry")
     assert not isinstance(caught.value, AirflowFailException)
 
 

@@ -71,7 +71,11 @@ def test_it_tells_rows_seconds_and_scores_of_the_last_load(
     assert abs(found[("load_finished_timestamp_seconds",)] - datetime.now(UTC).timestamp()) < 600
 
 
-@pytest.mark.parametrize("sent", ["", TOKEN, f"Basic {TOKEN}", "Bearer ", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}"])
+@pytest.mark.parametrize(
+    "sent",
+    ["", TOKEN, f"Basic {TOKEN}", "Bearer ", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}"],
+    ids=["nothing", "bare", "basic", "empty", "longer", "shorter"],
+)
 def test_without_the_very_token_nothing_is_told(client: TestClient, sent: str) -> None:
     answer = client.get("/metrics", headers={"Authorization": sent} if sent else {})
     assert answer.status_code == 401

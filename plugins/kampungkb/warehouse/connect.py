@@ -9,7 +9,7 @@ from sqlalchemy import URL, Engine, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from kampungkb.connections import WAREHOUSE, Connection
-from kampungkb.errors import ConfigurationError, WarehouseError
+from kampungkb.errors import ConfigurationError, WarehouseError, WarehouseUnreachable
 from kampungkb.settings import Settings
 from kampungkb.warehouse import embedded
 
@@ -51,7 +51,8 @@ def url(connection: Connection) -> URL:
 def engine_of(connection: Connection) -> Engine:
     """An engine on the warehouse, tried once.
 
-    Raises :class:`WarehouseError` where the server cannot be reached, refuses us or is older than PostgreSQL 15.
+    Raises :class:`WarehouseUnreachable` where the server cannot be reached or refuses us, :class:`WarehouseError`
+    where it is older than PostgreSQL 15.
     """
     engine = create_engine(url(connection), pool_pre_ping=True)
     try:
@@ -59,7 +60,7 @@ def engine_of(connection: Connection) -> Engine:
             version = int(opened.execute(text("show server_version_num")).scalar_one()) // 10_000
     except SQLAlchemyError as fault:
         engine.dispose()
-        raise WarehouseError(
+        raise WarehouseUnreachable(
             f"The warehouse at {connection.host or 'the default host'}:{connection.port or 5432}, database "
             f"{connection.schema_}, is unreachable: {reason(fault)}. Check AIRFLOW_CONN_WAREHOUSE and that the server "
             "accepts connections from here."

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 
-from kampungkb.errors import AuditError, ConfigurationError, WarehouseError
+from kampungkb.errors import AuditError, ConfigurationError, WarehouseError, WarehouseUnreachable
 from kampungkb.refs import Linked, Published, Scored, Snapshot, Validated
 from kampungkb.run import FAMILY_SURVEY, Run
 from kampungkb.scoring.methodology import Methodology
@@ -316,7 +316,7 @@ def _clear_faults() -> Iterator[None]:
         ) from None
     except SQLAlchemyError as fault:
         if _lost_connection(fault):
-            raise WarehouseError(
+            raise WarehouseUnreachable(
                 f"The connection to the warehouse was lost: {reason(fault)}. It holds the load before or the whole of "
                 "this one, nothing between: check that the server runs, then run again."
             ) from None
