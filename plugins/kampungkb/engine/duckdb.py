@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from tempfile import TemporaryDirectory
 
 import duckdb
 
+from kampungkb.engine.working_folder import working_folder
 from kampungkb.key_ring import keys_of
 from kampungkb.lake import private_folder
 from kampungkb.pseudonym import duckdb_macro
@@ -28,8 +28,7 @@ def connect(run: Run, *, in_memory: bool = False) -> Iterator[duckdb.DuckDBPyCon
 @contextmanager
 def engine(settings: Settings, *, in_memory: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """The same connection without the macro, for what makes no keys."""
-    scratch = private_folder(settings.root / "tmp")
-    with TemporaryDirectory(prefix="duckdb-", dir=scratch) as folder:
+    with working_folder(private_folder(settings.root / "tmp")) as folder:
         connection = duckdb.connect(":memory:" if in_memory else f"{folder}/work.duckdb")
         try:
             connection.execute(f"set memory_limit = '{settings.memory}'")
