@@ -167,7 +167,8 @@ def test_every_name_changes_and_nothing_else(world: Keyed) -> None:
     before, old = stored(world), world.settings
     rotate_now(world)
     after = stored(world)
-    assert in_order(after) == renamed(before, world.keys[-1])
+    forgotten = {"ops.published_content": []}  # digests over names: the next load publishes the whole
+    assert before["ops.published_content"] and in_order(after) == renamed(before, world.keys[-1]) | forgotten
     assert not names(before) & names({"": [everything_written(world)]})
     (record,) = world.rows("select * from vault.key_rotation")
     assert (record.requested_by, record.reason) == (BY, BECAUSE)

@@ -37,10 +37,10 @@ for each row execute function quote_the_row();
 """
 
 
-def load(home: Path, as_of: str) -> subprocess.CompletedProcess[str]:
+def load(home: Path, as_of: str, *more: str) -> subprocess.CompletedProcess[str]:
     own = {"KAMPUNGKB_HOME": str(home), "KAMPUNGKB_SAMPLE_FAMILIES": FAMILIES}
     return subprocess.run(
-        [sys.executable, "-m", "kampungkb", "run", "--as-of", as_of],
+        [sys.executable, "-m", "kampungkb", "run", "--as-of", as_of, *more],
         env={**os.environ, **own, "PYTHONPATH": str(PROJECT_ROOT / "plugins")},
         capture_output=True,
         text=True,
@@ -70,7 +70,7 @@ def quoted(home: Path, good: subprocess.CompletedProcess[str]) -> subprocess.Com
     with embedded.running(Settings(home=home)) as server, psycopg.connect(server.uri()) as connection:
         connection.execute("delete from vault.person_link where source <> 'family_survey'")
         connection.execute(QUOTING_TRIGGER)
-    return load(home, "2026-11-25")
+    return load(home, "2026-11-25", "--force")
 
 
 @pytest.fixture(scope="module")
