@@ -40,7 +40,7 @@ test-browser: $(INSTALLED) ## the page in a browser, the workbook in LibreOffice
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/browser.txt
 	KAMPUNGKB_TEST_BROWSER=required $(BIN)/pytest -m browser tests/browser
 
-test-long: $(INSTALLED) ## a backup restored on an empty machine and the benchmarks at a small size; some ten minutes
+test-long: $(INSTALLED) ## a restore on an empty machine, rotations of the key killed, small benchmarks; some fifteen minutes
 	$(BIN)/pytest -m long -n $(JOBS) --maxprocesses 2 --dist loadfile
 
 test-services: $(INSTALLED) ## the tests on PostgreSQL and MariaDB servers; fails where a server is absent

@@ -235,6 +235,7 @@ def test_the_rights_of_a_person_and_retention_go_on(world: Keyed, tmp_path: Path
     assert apply_retention(world.run(), dry_run=True).deleted
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("place", "after", "how"),
     [
