@@ -66,7 +66,7 @@ USES = {
 }
 SETTLED = """() => document.querySelector('main[aria-busy="false"] h1')
     && !document.querySelector('.serverlist[aria-busy="true"]')
-    && location.hash.startsWith(document.querySelector('nav a[aria-current="page"]').hash)"""
+    && document.querySelector('main').dataset.address === location.hash.split('?')[0]"""
 # The moment at which the page is told of a use: what a browser's driver does before it is not the page's.
 WATCHED = """() => ['click', 'change'].forEach((kind) =>
     addEventListener(kind, (event) => { window.usedAt ??= event.timeStamp; }, { capture: true }))"""

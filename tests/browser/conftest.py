@@ -151,6 +151,7 @@ class Visit:
         return self.page
 
     def settle(self) -> None:
+        self.until("[undefined, location.hash.split('?')[0]].includes(document.querySelector('main')?.dataset.address)")
         self.page.wait_for_selector('main[aria-busy="false"] h1')
         self.until("!document.querySelector('.serverlist[aria-busy=true]')")
 

@@ -624,6 +624,18 @@ def test_a_list_can_be_sorted_by_each_of_its_columns_in_both_directions(page: Pa
                 assert present == sorted(present, reverse=descending), (path, column)
 
 
+@pytest.mark.parametrize("column", queries.QUARANTINE_COLUMNS)
+@pytest.mark.parametrize("descending", [False, True])
+def test_pages_of_the_quarantine_continue_each_other_in_any_order(page: Page, column: str, descending: bool) -> None:
+    findings = page.all_rows("/api/quarantine", sort=column, descending=descending)
+    values = [row[column] for row in findings]
+    present = [value for value in values if value is not None]
+    columns = ", ".join(("source", "source_table", "row_key", "rule", "column_name"))
+    keys = only(*columns.split(", "))
+    same([keys(row) for row in findings], page.world.rows(f"select {columns} from ops.quarantine"))
+    assert values == sorted(present, reverse=descending) + [None] * (len(values) - len(present))
+
+
 @pytest.mark.parametrize("path", LISTS)
 def test_only_known_columns_sort_and_pages_have_bounds(page: Page, path: str) -> None:
     for wrong in ({"sort": 'ibangga"; drop table x'}, {"page": 0}, {"size": 201}, {"sort": "row_key"}):

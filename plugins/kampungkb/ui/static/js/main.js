@@ -33,6 +33,12 @@ function route() {
 function remember(view, query) {
   const filled = Object.entries(query).filter(([, value]) => value !== "" && value !== null && value !== undefined);
   history.replaceState(null, "", `#/${view}?${new URLSearchParams(filled)}`);
+  tellAddress();
+}
+
+/** Which address is shown or being loaded: the browser tells of a new one later than it has it. */
+function tellAddress() {
+  main.dataset.address = location.hash.split("?")[0];
 }
 
 async function show(focus = true) {
@@ -42,6 +48,7 @@ async function show(focus = true) {
   leaving = new AbortController();
   const { signal } = leaving;
   navigation(view);
+  tellAddress();
   main.setAttribute("aria-busy", "true");
   document.getElementById("status").textContent = T("ui_loading");
   const context = { query, signal, reader, remember: (state) => remember(view, state) };
