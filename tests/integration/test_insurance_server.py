@@ -162,6 +162,17 @@ def test_wrong_credentials_are_refused(api: Api) -> None:
         assert (answer.status_code, answer.json()["response"]) == (401, None)
 
 
+def test_a_recorded_request_is_worth_nothing_once_its_five_minutes_are_over_and_cannot_be_renewed(api: Api) -> None:
+    recorded = api.headers(timestamp=int(time.time()) - 298)
+    assert api.get(recorded).status_code == 200
+    deadline = time.monotonic() + 30
+    while api.get(recorded).status_code == 200:
+        assert time.monotonic() < deadline, "a signature of six minutes ago is still taken"
+        time.sleep(0.2)
+    for renewed in (int(time.time()), int(recorded["X-timestamp"]) + 1, f"{recorded['X-timestamp']}.5"):
+        assert api.get({**recorded, "X-timestamp": str(renewed)}).status_code == 401
+
+
 def test_a_clock_four_minutes_off_is_tolerated(api: Api) -> None:
     assert api.get(api.headers(timestamp=int(time.time()) - 240)).status_code == 200
 

@@ -48,17 +48,35 @@ def test_each_bound_is_kept_and_nobody_is_taken_along() -> None:
     assert time.monotonic() - started < 60
 
 
-def test_a_process_that_ends_at_its_start_is_not_taken_for_a_file_too_large(tmp_path: Path) -> None:
+def test_the_program_that_calls_is_not_run_again_in_the_processes(tmp_path: Path) -> None:
     program = tmp_path / "unguarded.py"
     program.write_text(
         "from os.path import basename\n"
+        "from kampungkb.sources.bounded import run_each\n"
+        "print('begun')\n"
+        "print(run_each(basename, ['a/b'], processes=1, memory=8 << 30, seconds=60))\n"
+    )
+    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout == "begun\n['b']\n"
+
+
+def test_a_process_that_ends_at_its_start_is_not_taken_for_a_file_too_large(tmp_path: Path) -> None:
+    (tmp_path / "stumbling.py").write_text(
+        "import multiprocessing\n"
+        "def work(task):\n"
+        "    return task\n"
+        "if multiprocessing.current_process().name != 'MainProcess':\n"
+        "    raise SystemExit(1)\n"
+    )
+    program = tmp_path / "program.py"
+    program.write_text(
         "from kampungkb.errors import KampungkbError\n"
         "from kampungkb.sources.bounded import run_each\n"
+        "from stumbling import work\n"
         "try:\n"
-        "    run_each(basename, ['a/b'], processes=1, memory=1 << 30, seconds=10)\n"
+        "    run_each(work, ['a'], processes=1, memory=8 << 30, seconds=60)\n"
         "except KampungkbError as fault:\n"
         "    print(fault)\n"
     )
     done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=True, timeout=120)
     assert "ended at its start (exit code 1)" in done.stdout
-    assert "__main__" in done.stdout

@@ -8,12 +8,14 @@ by another for the next one and takes nobody along.
 import multiprocessing
 import resource
 import signal
+import sys
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from enum import Enum
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from types import ModuleType
 from typing import TypeVar, cast
 
 from kampungkb.errors import KampungkbError
@@ -84,9 +86,9 @@ def _start(function: Callable[[_Task], _Result], memory: int, seconds: float) ->
     # One server process imports what the function needs once; every worker is a fork of it, never of a process with
     # threads. pyarrow asks for pandas at its first conversion.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["__main__", function.__module__, "pandas"])
+    context.set_forkserver_preload([function.__module__, "pandas"])
     ours, theirs = context.Pipe()
-    with theirs:
+    with theirs, _without_program():
         process = context.Process(target=_work, args=(theirs, function, memory, seconds), daemon=True)
         process.start()
     try:
@@ -95,10 +97,23 @@ def _start(function: Callable[[_Task], _Result], memory: int, seconds: float) ->
         process.join()
         raise KampungkbError(
             f"A process that reads files ended at its start (exit code {process.exitcode}); nothing was read. "
-            'A program of your own calls this below `if __name__ == "__main__":`; else see whether the machine '
-            f"lets a process have {memory >> 20} MiB (ulimit -v) and start others (ulimit -u)."
+            f"See whether the machine lets a process have {memory >> 20} MiB (ulimit -v) and start others (ulimit -u)."
         ) from None
     return ours, process
+
+
+@contextmanager
+def _without_program() -> Iterator[None]:
+    """Let a new process import the function's module and not also the program that this process runs.
+
+    That may do anything: the command `airflow` opens its metadata database, which it forbids to a task.
+    """
+    program = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = program
 
 
 def _work(pipe: Connection, function: Callable[[_Task], _Result], memory: int, seconds: float) -> None:

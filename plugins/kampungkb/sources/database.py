@@ -195,6 +195,11 @@ def _explained(fault: DBAPIError, connection: Connection, where: str) -> Kampung
             f"The civil registry at {where} has no database {connection.schema_!r}. "
             "Correct the schema of the connection civil_registry."
         )
+    if "certificate" in text:
+        return SourceUnavailable(
+            f"The civil registry at {where} shows a certificate that is not trusted, or one for another name. Let the "
+            "extra sslrootcert (or ssl_ca) name the file of its authority, and the host be the name in the certificate."
+        )
     if "not a database" in text:
         return ConfigurationError(f"The file {where} of the connection civil_registry is not an SQLite database.")
     kind = " ".join([type(fault.orig).__name__, *sorted(map(str, codes))])

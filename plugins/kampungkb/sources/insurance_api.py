@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import logging
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -71,6 +72,7 @@ class Service:
     retries: int
     retry_wait: float
     timeout: float
+    authority: str | None = None
 
     @property
     def address(self) -> str:
@@ -103,6 +105,7 @@ class Service:
                 retries=max(0, int(extra.get("retries", RETRIES))),
                 retry_wait=max(0.0, float(extra.get("retry_wait", RETRY_WAIT))),
                 timeout=max(0.1, float(extra.get("timeout") or TIMEOUT)),
+                authority=extra.get("verify") or None,
             )
         except (TypeError, ValueError):
             raise ConfigurationError(
@@ -126,6 +129,19 @@ def _base(connection: Connection) -> str:
     return f"{scheme}://{host}{f':{connection.port}' if connection.port else ''}"
 
 
+def _trusted(authority: object) -> ssl.SSLContext | bool:
+    """What certificates are checked against: the file of an authority, or those that everybody trusts."""
+    if authority is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=str(authority))
+    except OSError:
+        raise ConfigurationError(
+            "The extra `verify` of the connection health_insurance is no readable file of certificates (PEM). "
+            "Name one, or leave it out; certificates are always checked."
+        ) from None
+
+
 def signature(cons_id: str, secret: str, timestamp: str) -> str:
     """Base64 of HMAC-SHA256 over cons-id and timestamp, keyed with the secret."""
     return base64.b64encode(hmac.digest(secret.encode(), f"{cons_id}&{timestamp}".encode(), hashlib.sha256)).decode()
@@ -141,6 +157,7 @@ class Client:
             timeout=httpx.Timeout(service.timeout, connect=min(CONNECT_SECONDS, service.timeout)),
             headers={"User-Agent": f"kampungkb/{kampungkb.__version__}", "Accept": "application/json"},
             trust_env=not loopback,
+            verify=_trusted(service.authority),
         )
 
     def __enter__(self) -> "Client":
@@ -203,7 +220,9 @@ class Client:
                 self._check_status(answer)
                 body = _body(answer, time.monotonic() + 2 * service.timeout)
         except httpx.RequestError as fault:
-            raise _Fault(_IN_WORDS.get(type(fault), type(fault).__name__)) from None
+            untrusted = "CERTIFICATE_VERIFY_FAILED" in str(fault)
+            words = _UNTRUSTED if untrusted else _IN_WORDS.get(type(fault), type(fault).__name__)
+            raise _Fault(words) from None
         except httpx.InvalidURL:
             raise ConfigurationError("The host of the connection health_insurance makes no valid address.") from None
         return body, self._parsed(body)
@@ -280,6 +299,7 @@ def _body(answer: httpx.Response, until: float) -> bytes:
     return b"".join(parts)
 
 
+_UNTRUSTED = "its certificate is not trusted (the extra `verify` names the file of an authority of your own)"
 _IN_WORDS: dict[type[httpx.RequestError], str] = {
     httpx.ConnectError: "no connection",
     httpx.ConnectTimeout: "no connection in time",

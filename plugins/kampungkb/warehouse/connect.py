@@ -111,7 +111,8 @@ def rows_where_there(
 def libpq_uri(engine: Engine) -> str:
     """The address of an engine for libpq and ADBC; it holds the password."""
     address, mark, query = engine.url.set(drivername="postgresql").render_as_string(hide_password=False).partition("?")
-    return address + mark + query.replace("+", "%20")  # libpq takes a plus as it stands
+    # libpq takes a plus as it stands, and no blank, which SQLAlchemy leaves in a password.
+    return address.replace(" ", "%20") + mark + query.replace("+", "%20")
 
 
 def reason(fault: SQLAlchemyError) -> str:
