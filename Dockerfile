@@ -1,6 +1,8 @@
-# One image for every part of Airflow; the compose file says which part a container is.
+# One image for every part of Airflow; the compose file says which part a container is. `--target spark` makes the one
+# that also holds Spark and Java, for tasks and for Spark's own processes.
 # Tags are pinned here and not by digest; docs/how-to/deploy.md says how to pin the digest you have checked.
 ARG PYTHON_IMAGE=python:3.12.12-slim-bookworm
+ARG JAVA_IMAGE=eclipse-temurin:17.0.15_6-jre-jammy
 
 FROM ${PYTHON_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
@@ -17,7 +19,13 @@ RUN .venv/bin/pip install --no-index --no-deps --no-build-isolation -e . \
     && .venv/bin/pip uninstall --yes uv \
     && python -m compileall -q plugins dags
 
-FROM ${PYTHON_IMAGE}
+FROM build AS build-spark
+COPY requirements/spark.txt requirements/
+RUN .venv/bin/pip install --require-hashes -r requirements/spark.txt
+
+FROM ${JAVA_IMAGE} AS java
+
+FROM ${PYTHON_IMAGE} AS base
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
     PATH=/opt/kampungkb/.venv/bin:$PATH \
     AIRFLOW_HOME=/var/lib/airflow \
@@ -30,8 +38,15 @@ ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
     KAMPUNGKB_HOME=/var/lib/kampungkb
 RUN groupadd --gid 10001 kampungkb \
     && useradd --uid 10001 --gid 10001 --create-home --shell /usr/sbin/nologin kampungkb \
-    && install -d -m 0700 -o kampungkb -g kampungkb /var/lib/airflow /var/lib/kampungkb
-COPY --from=build /opt/kampungkb /opt/kampungkb
+    && install -d -m 0700 -o kampungkb -g kampungkb /var/lib/airflow /var/lib/kampungkb /var/lib/spark
 WORKDIR /opt/kampungkb
 USER 10001:10001
 CMD ["kampungkb", "--help"]
+
+FROM base AS spark
+ENV JAVA_HOME=/opt/java/openjdk
+COPY --from=java /opt/java/openjdk /opt/java/openjdk
+COPY --from=build-spark /opt/kampungkb /opt/kampungkb
+
+FROM base AS airflow
+COPY --from=build /opt/kampungkb /opt/kampungkb

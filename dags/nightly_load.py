@@ -22,6 +22,7 @@ from airflow.sdk import (
 
 from kampungkb.refs import Answer, Linked, Published, Question, Scored, Snapshot, Validated
 from kampungkb.run import SOURCES, Run
+from kampungkb.settings import load_settings
 from kampungkb.verdicts import ACCEPT, HOLD_BACK
 from support.airflow_run import step
 from support.notices import FailureNotice, LateNotice
@@ -105,7 +106,7 @@ DONE_WITHIN_HOURS = 4
 
 with DAG(
     dag_id="nightly_load",
-    schedule=CronTriggerTimetable("0 1 * * *", timezone="Asia/Jakarta"),
+    schedule=CronTriggerTimetable(load_settings().nightly_schedule, timezone="Asia/Jakarta"),
     catchup=False,
     max_active_runs=1,
     params=PARAMS,

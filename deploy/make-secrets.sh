@@ -31,6 +31,12 @@ printf 'postgresql+psycopg://%s' "$metadata" | keep metadata_address
 printf 'db+postgresql+psycopg://%s' "$metadata" | keep result_address
 printf 'redis://:%s@redis:6379/0' "$(cat redis_password)" | keep broker_address
 
+keep spark-defaults.conf <<CONF
+spark.authenticate true
+spark.authenticate.secret $(random)
+spark.network.crypto.enabled true
+CONF
+
 # Another source is one more entry, in the forms of docs/reference/configuration.md.
 warehouse="postgresql://loader:$(cat warehouse_password)@postgres:5432/kampungkb"
 if [ "$sample" = yes ]; then

@@ -298,8 +298,9 @@ def load_registry(
 def serve_insurance(
     entries: Annotated[Path, typer.Argument(help="A sample's folder, or a file of entries (Parquet, JSON lines).")],
     cons_id: Annotated[str, typer.Option(envvar="KAMPUNGKB_INSURANCE_CONS_ID")],
-    secret: Annotated[str, typer.Option(envvar="KAMPUNGKB_INSURANCE_SECRET", help="Better set as variable.")],
     user_key: Annotated[str, typer.Option(envvar="KAMPUNGKB_INSURANCE_USER_KEY")],
+    secret: Annotated[str, typer.Option(envvar="KAMPUNGKB_INSURANCE_SECRET", help="Better set as variable.")] = "",
+    secret_file: Annotated[Path | None, typer.Option(help="Or better still: the file that holds the secret.")] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
     port_file: Annotated[Path | None, typer.Option(help="Written with the port once connections are taken.")] = None,
     base_path: Annotated[str, typer.Option(help="Path before /peserta.")] = "",
@@ -322,6 +323,12 @@ def serve_insurance(
         planned = FAULTS.validate_json(faults.read_bytes()) if faults else []
     except (OSError, ValidationError) as fault:
         raise ConfigurationError(f"{faults} is no JSON list of faults: {fault}") from None
+    try:
+        secret = secret_file.read_text(encoding="utf-8").strip() if secret_file else secret
+    except OSError as fault:
+        raise ConfigurationError(f"The secret cannot be read from {secret_file}: {fault.strerror}.") from None
+    if not secret:
+        raise ConfigurationError("Signatures need a secret: --secret-file, or KAMPUNGKB_INSURANCE_SECRET.")
     serve(
         entries / "health_insurance" / "peserta.parquet" if entries.is_dir() else entries,
         cons_id=cons_id,

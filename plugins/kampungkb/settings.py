@@ -22,7 +22,8 @@ class Settings(BaseSettings):
     `threads` bound the DuckDB engine. `sample_reference` is the reference folder of a sample that is larger than the
     project's own region reference; only a run on the sample sets it. `new_pseudonym_key` is the key that a rotation
     takes over. Whoever sends `metrics_token`
-    reads the page's metrics; without it there are none.
+    reads the page's metrics; without it there are none. `nightly_schedule` says when the load is due: five fields of
+    cron, in Asia/Jakarta.
     """
 
     model_config = SettingsConfigDict(env_prefix="KAMPUNGKB_", env_ignore_empty=True, frozen=True)
@@ -36,6 +37,7 @@ class Settings(BaseSettings):
     threads: int = Field(default=2, ge=1)
     sample_reference: Path | None = None
     metrics_token: SecretStr | None = Field(default=None, min_length=16)
+    nightly_schedule: str = Field(default="0 1 * * *", pattern=r"^\S+( \S+){4}$")
 
     @property
     def root(self) -> Path:

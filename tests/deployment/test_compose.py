@@ -38,6 +38,7 @@ def test_the_parts_of_a_deployment_are_there_and_what_is_optional_has_a_profile(
     assert profiles == {
         **dict.fromkeys(("postgres", "migrate", "api-server", "scheduler", "dag-processor", "triggerer"), ()),
         **dict.fromkeys(("redis", "worker"), ("celery",)),
+        **dict.fromkeys(("spark-master", "spark-worker"), ("spark",)),
         **dict.fromkeys(("sample", "sample-insurance"), ("sample",)),
         "metabase": ("bi",),
     }
@@ -70,7 +71,7 @@ def test_a_service_that_stays_says_whether_it_is_well(name: str) -> None:
 @EVERY
 def test_a_service_waits_for_what_it_needs_and_for_nothing_that_may_be_absent(name: str) -> None:
     wanted: dict[str, Any] = SERVICES[name].get("depends_on", {})
-    assert bool(wanted) == (name not in {"postgres", "redis", "sample"})
+    assert bool(wanted) == (name not in {"postgres", "redis", "sample", "spark-master"})
     for other, how in wanted.items():
         kind = "service_completed_successfully" if other in ONE_SHOT else "service_healthy"
         assert how == {"condition": kind}
@@ -115,7 +116,9 @@ def test_only_who_runs_tasks_or_opens_the_warehouse_knows_the_secrets_for_it() -
     assert {name for name in SERVICES if "postgres_password" in knows[name]} == {"postgres"}
     assert {name for name in SERVICES if "bi_password" in knows[name]} == {"postgres", "metabase"}
     assert {name for name in SERVICES if "kampungkb_metrics_token" in knows[name]} == {"api-server"}
+    assert {name for name in SERVICES if "sample_insurance_secret" in knows[name]} == {"sample-insurance"}
     assert knows["metabase"] == {"bi_password"}
+    assert knows["spark-master"] == knows["spark-worker"] == {"spark-defaults.conf"}
 
 
 def test_the_script_makes_every_secret_that_the_file_names_each_another_and_closed(make_secrets: MakeSecrets) -> None:

@@ -1,4 +1,4 @@
-"""The Dockerfile: small by two stages, pinned, without root and without a secret; every command it must run exists."""
+"""The Dockerfile: small by stages, pinned, without root and without a secret; every command it must run exists."""
 
 import fnmatch
 import os
@@ -36,12 +36,21 @@ def _copied() -> set[str]:
     return {source for group in sources for source in group}
 
 
-def test_two_stages_from_one_pinned_image_and_the_last_is_no_root() -> None:
-    (default,) = _values("ARG")
-    assert re.fullmatch(r"PYTHON_IMAGE=python:3\.1[123]\.\d+-slim-\w+(@sha256:[0-9a-f]{64})?", default)
-    assert _values("FROM") == ["${PYTHON_IMAGE} AS build", "${PYTHON_IMAGE}"]
-    assert _values("USER") == ["10001:10001"]
-    assert INSTRUCTIONS.index(("USER", "10001:10001")) > INSTRUCTIONS.index(("FROM", "${PYTHON_IMAGE}"))
+def test_what_runs_is_built_from_pinned_images_without_what_built_it_and_is_no_root() -> None:
+    python, java = _values("ARG")
+    assert re.fullmatch(r"PYTHON_IMAGE=python:3\.1[123]\.\d+-slim-\w+(@sha256:[0-9a-f]{64})?", python)
+    assert re.fullmatch(r"JAVA_IMAGE=eclipse-temurin:\d[\w.]+-jre-\w+(@sha256:[0-9a-f]{64})?", java)
+    stages = dict(reversed(value.split(" AS ")) for value in _values("FROM"))
+    assert [*stages][-1] == "airflow"
+    assert stages["airflow"] == stages["spark"] == "base" and stages["base"] == "${PYTHON_IMAGE}"
+    base = INSTRUCTIONS[INSTRUCTIONS.index(("FROM", "${PYTHON_IMAGE} AS base")) :]
+    assert ("USER", "10001:10001") in base[: base.index(("FROM", "base AS spark"))] and len(_values("USER")) == 1
+
+
+def test_every_service_of_ours_names_a_stage_that_exists() -> None:
+    stages = {value.split(" AS ")[1] for value in _values("FROM")}
+    assert {service["build"]["target"] for service in OURS.values()} == {"${KAMPUNGKB_TARGET:-airflow}"}
+    assert {"airflow", "spark"} <= stages
 
 
 def test_packages_come_by_hash_and_nothing_is_downloaded_otherwise() -> None:

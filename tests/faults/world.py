@@ -120,21 +120,7 @@ class World:
         Clocks, and whether a workbook was read in this run or an earlier one, are left out; of `earlier` runs of the
         same date so is what is kept for each run.
         """
-        others = [each.run_id for each in earlier if each.run_id != run.run_id]
-        ids = [run.run_id, *others]
-        clocks = ", ".join(f"'{name}'" for name in CLOCKS)
-        found: Rows = Counter()
-        with self.engine.connect() as connection:
-            for table in sorted(Base.metadata.tables):
-                row = f"cast(to_jsonb(t) - array[{clocks}] #- '{{counts,family_survey,parsed}}' as text)"
-                where = (
-                    "where run_id <> all(:others)" if table in PER_RUN else "where cast(:others as text[]) is not null"
-                )
-                for (line,) in connection.execute(text(f"select {row} from {table} as t {where}"), {"others": others}):
-                    for run_id in ids:
-                        line = line.replace(run_id, "tonight")
-                    found[table, line] += 1
-        return found
+        return rows_of(self.engine, run.run_id, [each.run_id for each in earlier])
 
     def remains(self) -> list[str]:
         """What killed steps have left that the next run should have removed."""
@@ -304,6 +290,22 @@ def world(root: Path, server: embedded.ServerInfo, name: str, families: int = 60
             yield made
         finally:
             made.drop_databases()
+
+
+def rows_of(engine: Engine, run_id: str, earlier: Sequence[str] = ()) -> Rows:
+    """What :meth:`World.rows` gives, of any warehouse."""
+    others = [each for each in earlier if each != run_id]
+    clocks = ", ".join(f"'{name}'" for name in CLOCKS)
+    found: Rows = Counter()
+    with engine.connect() as connection:
+        for table in sorted(Base.metadata.tables):
+            row = f"cast(to_jsonb(t) - array[{clocks}] #- '{{counts,family_survey,parsed}}' as text)"
+            where = "where run_id <> all(:others)" if table in PER_RUN else "where cast(:others as text[]) is not null"
+            for (line,) in connection.execute(text(f"select {row} from {table} as t {where}"), {"others": others}):
+                for each in (run_id, *others):
+                    line = line.replace(each, "tonight")
+                found[table, line] += 1
+    return found
 
 
 def differences(truth: Rows, found: Rows) -> tuple[int, int]:

@@ -24,10 +24,12 @@ def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAMPUNGKB_ENGINE", "spark")
     monkeypatch.setenv("KAMPUNGKB_ALLOW_SAMPLE", "1")
     monkeypatch.setenv("KAMPUNGKB_MEMORY", "4GiB")
+    monkeypatch.setenv("KAMPUNGKB_NIGHTLY_SCHEDULE", "30 2 * * *")
     settings = load_settings()
     assert settings.root == Path.home() / "family-data"
     assert settings.lake == settings.root / "lake"
     assert (settings.engine, settings.allow_sample, settings.memory) == ("spark", True, "4GiB")
+    assert settings.nightly_schedule == "30 2 * * *"
 
 
 @pytest.mark.parametrize("variable", ["KAMPUNGKB_HOME", "KAMPUNGKB_PSEUDONYM_KEY", "KAMPUNGKB_ENGINE"])
@@ -46,6 +48,7 @@ def test_an_empty_variable_counts_as_unset(variable: str, monkeypatch: pytest.Mo
         ("KAMPUNGKB_THREADS", "0"),
         ("KAMPUNGKB_THREADS", "s3cret"),
         ("KAMPUNGKB_ALLOW_SAMPLE", "s3cret"),
+        ("KAMPUNGKB_NIGHTLY_SCHEDULE", "s3cret"),
     ],
 )
 def test_a_wrong_value_is_named_and_not_shown(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
