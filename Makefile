@@ -19,7 +19,7 @@ SEEDS ?= 2104 7
 SCALES ?= 1 2
 PERSONS ?= 2100000
 
-.PHONY: help setup run up test test-browser test-long test-services test-scheduler test-faults soak bench \
+.PHONY: help setup run up test test-browser test-spark test-long test-services test-scheduler test-faults soak bench \
 	bench-validate bench-link bench-publish evaluate-linkage lint lint-python lint-types lint-sql format audit sbom licences lock clean
 
 help: ## list the commands
@@ -39,6 +39,10 @@ test: $(INSTALLED) ## all tests; those that need a database server skip where th
 test-browser: $(INSTALLED) ## the page in a browser, the workbook in LibreOffice (installs playwright; needs chromium; some minutes)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/browser.txt
 	KAMPUNGKB_TEST_BROWSER=required $(BIN)/pytest -m browser tests/browser
+
+test-spark: $(INSTALLED) ## the lake of the sample on Spark, held against DuckDB's (installs pyspark; needs Java 17; some minutes)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/spark.txt
+	$(BIN)/pytest -m spark tests/spark
 
 test-long: $(INSTALLED) ## a restore on an empty machine, rotations of the key killed, small benchmarks; some fifteen minutes
 	$(BIN)/pytest -m long -n $(JOBS) --maxprocesses 2 --dist loadfile

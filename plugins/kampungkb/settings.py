@@ -19,11 +19,11 @@ class Settings(BaseSettings):
     """What the environment says; a wrong value is an error, not a default, and an empty one counts as unset.
 
     `home` holds the lake, the embedded database, the sample and the reports. `memory` (such as `2GiB`) and
-    `threads` bound the DuckDB engine. `sample_reference` is the reference folder of a sample that is larger than the
-    project's own region reference; only a run on the sample sets it. `new_pseudonym_key` is the key that a rotation
-    takes over. Whoever sends `metrics_token`
-    reads the page's metrics; without it there are none. `nightly_schedule` says when the load is due: five fields of
-    cron, in Asia/Jakarta.
+    `threads` bound the engine on this machine; `spark_master` is where the engine `spark` runs. `sample_reference` is
+    the reference folder of a sample that is larger than the project's own region reference; only a run on the sample
+    sets it. `new_pseudonym_key` is the key that a rotation takes over. Whoever sends `metrics_token` reads the page's
+    metrics; without it there are none. `nightly_schedule` says when the load is due: five fields of cron, in
+    Asia/Jakarta.
     """
 
     model_config = SettingsConfigDict(env_prefix="KAMPUNGKB_", env_ignore_empty=True, frozen=True)
@@ -32,6 +32,7 @@ class Settings(BaseSettings):
     pseudonym_key: SecretStr | None = None
     new_pseudonym_key: SecretStr | None = None
     engine: Literal["duckdb", "spark"] = "duckdb"
+    spark_master: str = Field(default="local[2]", pattern=r"^(local(\[(\d+|\*)\])?$|spark://|k8s://|yarn$)")
     allow_sample: bool = False
     memory: str = Field(default="1536MiB", pattern=r"^\d+(\.\d+)?\s*([KMGT]i?B)$")
     threads: int = Field(default=2, ge=1)

@@ -7,7 +7,7 @@ with surveyed as (
     select
         village_code,
         count(*) as families_surveyed,
-        median(date_diff('day', "TGL_PENDATAAN", cast($as_of as date))) as median_survey_age_days
+        median(date_diff('day', "TGL_PENDATAAN", as_of())) as median_survey_age_days
     from keluarga
     group by village_code
 ),

@@ -1,12 +1,11 @@
-"""Accepted tables on a DuckDB connection, under their contract names, whether their source is present or not."""
+"""Accepted tables on an engine, under their contract names, whether their source is present or not."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from duckdb import DuckDBPyConnection
-
 from kampungkb.connections import CIVIL_REGISTRY, HEALTH_INSURANCE
 from kampungkb.contracts import Table, contract
+from kampungkb.engine.interface import Engine, view
 from kampungkb.refs import Validated
 from kampungkb.run import FAMILY_SURVEY
 
@@ -24,12 +23,12 @@ def _empty(table: Table) -> str:
     return ", ".join([*columns, *doubtful, "source_key varchar", "village_code varchar"])
 
 
-def attach(connection: DuckDBPyConnection, validated: Sequence[Validated], *names: str) -> None:
+def attach(connection: Engine, validated: Sequence[Validated], *names: str) -> None:
     """Make the accepted tables `names` of these sources visible on the connection, as :func:`attach_folders` does."""
     attach_folders(connection, {reference.source: reference.path for reference in validated}, *names)
 
 
-def attach_folders(connection: DuckDBPyConnection, folders: Mapping[str, Path], *names: str) -> None:
+def attach_folders(connection: Engine, folders: Mapping[str, Path], *names: str) -> None:
     """Make the accepted tables `names` visible on the connection, from the folder of each present source.
 
     A table of a present source is a view over its Parquet file; one of an absent source is empty, with the types
@@ -38,6 +37,6 @@ def attach_folders(connection: DuckDBPyConnection, folders: Mapping[str, Path], 
     for name in names:
         source = SOURCE_OF_TABLE[name]
         if source in folders:
-            connection.read_parquet(str(folders[source] / f"{name}.parquet")).create_view(name)
+            view(connection, name, folders[source] / f"{name}.parquet")
         else:
             connection.execute(f"create table {name} ({_empty(contract(source).table(name))})")

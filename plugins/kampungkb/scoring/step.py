@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from duckdb import DuckDBPyConnection
 
 from kampungkb import lake
 from kampungkb.engine.accepted import attach
-from kampungkb.engine.duckdb import connect, sql_text
+from kampungkb.engine.duckdb import sql_text
+from kampungkb.engine.interface import Engine, connect, view, write
 from kampungkb.errors import ReconciliationError
 from kampungkb.refs import Linked, Scored, Validated
 from kampungkb.run import FAMILY_SURVEY, Run
@@ -53,15 +53,15 @@ def score(run: Run, validated: Sequence[Validated], linked: Linked, methodology:
     with connect(run) as connection, lake.replacing(target) as folder:
         attach(connection, validated, "keluarga", "anggota", "biodata_wni", "data_keluarga", "peserta")
         for name in ("person_link", "family_link"):
-            connection.read_parquet(str(linked.path / f"{name}.parquet")).create_view(name)
+            view(connection, name, linked.path / f"{name}.parquet")
         connection.execute(f"create view member as {sql_text('score_member')}")
         for table, statement in evidence_statements(method, run.as_of):
             connection.execute(f"create temp table {table} as {statement}")
         connection.execute(f"create temp table member_answer as {member_answer_statement(method, run.as_of)}")
         connection.execute(f"create temp table family_answer as {family_answer_statement(method)}")
-        _copy(connection, family_score_statement(method), folder / FAMILY_SCORE)
+        write(connection, family_score_statement(method), folder / FAMILY_SCORE)
         for name in PROFILES:
-            _copy(connection, sql_text(f"score_{name}"), folder / f"{name}.parquet")
+            write(connection, sql_text(f"score_{name}"), folder / f"{name}.parquet")
         _write_indicators(method, folder / INDICATOR)
         _write_village_counts(connection, run, method, folder)
         rows = pq.read_metadata(folder / FAMILY_SCORE).num_rows
@@ -75,24 +75,17 @@ def score(run: Run, validated: Sequence[Validated], linked: Linked, methodology:
     return Scored(path=target, families=families, rows=rows)
 
 
-def _copy(connection: DuckDBPyConnection, statement: str, path: Path) -> None:
-    """The result of a statement as a Parquet file, without passing through Python."""
-    file = str(path).replace("'", "''")
-    connection.execute(f"copy ({statement}) to '{file}' (format parquet, compression zstd)")
-
-
-def _write_village_counts(connection: DuckDBPyConnection, run: Run, methodology: Methodology, folder: Path) -> None:
+def _write_village_counts(connection: Engine, run: Run, methodology: Methodology, folder: Path) -> None:
     """What the marts need of members and of the sources, counted by village."""
-    connection.read_parquet(str(folder / FAMILY_SCORE)).create_view("family_score")
-    as_of = {"as_of": run.as_of}
-    for file, statement, parameters in (
-        (NEED, need_statement(methodology), None),
-        (LIFE_CYCLE, life_cycle_statement(methodology), None),
-        (PROGRAMME, programme_statement(methodology), None),
-        (SURVEY, sql_text("score_survey_coverage"), as_of),
+    view(connection, "family_score", folder / FAMILY_SCORE)
+    connection.execute(f"create or replace macro as_of() as date '{run.as_of.isoformat()}'")
+    for file, statement in (
+        (NEED, need_statement(methodology)),
+        (LIFE_CYCLE, life_cycle_statement(methodology)),
+        (PROGRAMME, programme_statement(methodology)),
+        (SURVEY, sql_text("score_survey_coverage")),
     ):
-        counted = connection.sql(statement, params=parameters).to_arrow_table()
-        pq.write_table(counted, folder / file, compression="zstd")
+        write(connection, statement, folder / file)
 
 
 def _accepted_families(validated: Sequence[Validated]) -> int:
