@@ -53,10 +53,11 @@ test-services: $(INSTALLED) ## the tests on PostgreSQL and MariaDB servers; fail
 test-scheduler: $(INSTALLED) ## a suspicious delivery under Airflow's own scheduler, answered by a person; some minutes
 	$(BIN)/pytest -m scheduler
 
-test-faults: $(INSTALLED) ## tasks killed at random moments, a publication killed at every statement; an hour
+test-faults: KILLS = 100
+test-faults: $(INSTALLED) ## every fault: KILLS tasks at random moments, a publication at every statement, …; an hour
 	@rm -f var/test-faults/figures.jsonl
-	$(BIN)/pytest -m faults -n $(JOBS) --maxprocesses 2 tests/faults
-	@$(BIN)/python -m tests.faults.figures
+	@KAMPUNGKB_TEST_KILLS=$(KILLS) $(BIN)/pytest -m faults -n $(JOBS) --maxprocesses 2 tests/faults; \
+		outcome=$$?; $(BIN)/python -m tests.faults.figures; exit $$outcome
 
 soak: NIGHTS = 60
 soak: $(INSTALLED) ## NIGHTS simulated nights in a row, with changes and faults; figures and plot under var/soak

@@ -3,4 +3,4 @@
 import multiprocessing
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["great_expectations", "tests.faults.publishing", "tests.faults.preloaded"])
+FORKS.set_forkserver_preload(["pytest", "great_expectations", "tests.faults.publishing", "tests.faults.preloaded"])

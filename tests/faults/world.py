@@ -13,10 +13,12 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import openpyxl
 from openpyxl.worksheet.worksheet import Worksheet
 from sqlalchemy import Engine, NullPool, create_engine, text
 
+from kampungkb.landing import MANIFEST
 from kampungkb.orchestration.environment import connection_variable
 from kampungkb.run import JAKARTA
 from kampungkb.sample import generate, load_registry
@@ -122,6 +124,21 @@ class World:
         """
         return rows_of(self.engine, run.run_id, [each.run_id for each in earlier])
 
+    def lake(self) -> Rows:
+        """Every row of every Parquet file of the lake, and what else stands in it, without the clock of extraction."""
+        found: Rows = Counter()
+        lake = self.home / "lake"
+        for path in sorted(path for path in lake.rglob("*") if path.is_file()):
+            name = str(path.relative_to(lake))
+            if path.suffix == ".parquet":
+                rows = duckdb.execute("select cast(to_json(t) as varchar) from read_parquet($1) as t", [str(path)])
+                found.update((name, row) for (row,) in rows.fetchall())
+            elif path.name == MANIFEST:
+                found[name, json.dumps(json.loads(path.read_bytes()) | {"extracted_at": None})] += 1
+            else:
+                found[name, path.read_bytes().hex()] += 1
+        return found
+
     def remains(self) -> list[str]:
         """What killed steps have left that the next run should have removed."""
         schemas = ["a staging schema"] * other_schemas(self.engine)
@@ -138,19 +155,20 @@ class World:
         """Make home and warehouse as they were."""
         shutil.rmtree(self.home)
         shutil.copytree(self.root / "kept" / moment, self.home, symlinks=True)
-        self._administer(f'drop database "{self.name}" with (force)')
+        self.administer(f'drop database "{self.name}" with (force)')
         self._copy_database(self._kept(moment), self.name)
 
     def _kept(self, moment: str) -> str:
         return f"{self.name}_{moment.replace(' ', '_')}"
 
     def _copy_database(self, source: str, target: str) -> None:
-        self._administer(
+        self.administer(
             f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{source}'",
             f'create database "{target}" template "{source}" strategy file_copy',
         )
 
-    def _administer(self, *statements: str) -> None:
+    def administer(self, *statements: str) -> None:
+        """Execute statements on the server, each in a transaction of its own."""
         admin = create_engine(self.server.url("postgres"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
         with admin.connect() as connection:
             for statement in statements:
@@ -160,7 +178,7 @@ class World:
         """Remove the warehouse, the registry and all that was kept of them."""
         with create_engine(self.server.url("postgres"), poolclass=NullPool).connect() as connection:
             found = connection.execute(text("select datname from pg_database")).scalars().all()
-        self._administer(*(f'drop database "{name}" with (force)' for name in found if name.startswith(self.name)))
+        self.administer(*(f'drop database "{name}" with (force)' for name in found if name.startswith(self.name)))
 
     # ── living ───────────────────────────────────────────────────────────────────────────────────────────────────
 
