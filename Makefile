@@ -131,10 +131,13 @@ sbom: $(SUPPLY)/.installed ## what it is made of, as CycloneDX: var/sbom.json
 	    --of JSON --output-file var/sbom.json 2> /dev/null
 	@echo "var/sbom.json"
 
+# openlineage_sql says nothing of its licence; it is built from the OpenLineage repository, under Apache-2.0.
+STATED_ELSEWHERE := s/^(\| openlineage_sql \|.*) UNKNOWN/\1 Apache-2.0/
+
 licences: $(SUPPLY)/.installed ## list the licences of the locked packages: docs/reference/licences.md
 	@{ printf '# Licences\n\nOf the packages of `requirements/run.txt`, as they state them, for Python 3.11 on Linux. Written by\n`make licences`.\n\n'; \
 	  $(SUPPLY)/bin/pip-licenses --python $(BIN)/python --format markdown --packages $(LOCKED) \
-	    | sed -E 's/ +\|/ |/g; s/-{3,}/---/g'; } > docs/reference/licences.md
+	    | sed -E 's/ +\|/ |/g; s/-{3,}/---/g; $(STATED_ELSEWHERE)'; } > docs/reference/licences.md
 
 clean: ## remove the environment and the tools' caches; var/ stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

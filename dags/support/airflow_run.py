@@ -25,6 +25,7 @@ from kampungkb.progress import occasionally
 from kampungkb.refs import Snapshot
 from kampungkb.run import JAKARTA, SOURCES, Run
 from kampungkb.settings import load_settings
+from support.lineage import tell_lineage
 
 log = logging.getLogger(__name__)
 
@@ -110,9 +111,9 @@ def step(body: Callable[..., Any]) -> Callable[..., Any]:
     """Make a task body of a function `(run, …references) -> reference`.
 
     The run comes from Airflow's context, the references from XCom, checked against the annotations. The step is
-    recorded in the run's journal. An expected fault fails the task at once, except for a source or a
-    warehouse that cannot be reached: that, like anything unforeseen and like TERM (which Airflow would let pass), may
-    be retried. A step waits while the lake is being rewritten (an erasure).
+    recorded in the run's journal, and its datasets told to OpenLineage. An expected fault fails the task at once,
+    except for a source or a warehouse that cannot be reached: that, like anything unforeseen and like TERM (which
+    Airflow would let pass), may be retried. A step waits while the lake is being rewritten (an erasure).
     """
     hints = get_type_hints(body)
     own = signature(body)
@@ -129,6 +130,7 @@ def step(body: Callable[..., Any]) -> Callable[..., Any]:
                 lake.in_use(run.settings),
                 recording(run.settings, run.run_id, body.__name__, _source_of(references)) as current,
             ):
+                tell_lineage(get_current_context()["task"], run, body.__name__, references, current)
                 current.done(body(run, **references))
         except (SourceUnavailable, WarehouseUnreachable) as fault:
             raise AirflowException(describe(fault)) from None

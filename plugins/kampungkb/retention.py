@@ -19,6 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from kampungkb.errors import ConfigurationError, WarehouseError
 from kampungkb.landing import latest_snapshot, snapshot_path, snapshots
+from kampungkb.lineage.transport import events_folder
+from kampungkb.orchestration.journal import runs_folder
 from kampungkb.refs import Deleted, Retention
 from kampungkb.reporting.action_lists import default_folder
 from kampungkb.run import JAKARTA, SOURCES, Run
@@ -125,10 +127,10 @@ def expired_action_lists(settings: Settings, before: date) -> list[Path]:
     return [folder for folder in folders if folder.name < before.isoformat()]
 
 
-def expired_logs(settings: Settings, before: date) -> list[Path]:
-    """Journals and logs of runs last written before `before`, in Asia/Jakarta."""
+def expired_logs(folder: Path, before: date) -> list[Path]:
+    """Files of a folder (journals and logs of runs, lineage events) last written before `before`, in Asia/Jakarta."""
     start = datetime.combine(before, datetime.min.time(), JAKARTA).timestamp()
-    return [path for path in sorted((settings.root / "runs").glob("*")) if path.stat().st_mtime < start]
+    return [path for path in sorted(folder.glob("*")) if path.stat().st_mtime < start]
 
 
 def _files(settings: Settings, limits: Limits, today: date, dry_run: bool) -> Iterable[Deleted]:
@@ -137,7 +139,8 @@ def _files(settings: Settings, limits: Limits, today: date, dry_run: bool) -> It
         **{f"landing/{s}": ("landing", expired_snapshots(settings, s, before["landing"])) for s in SOURCES},
         **{kind: ("results", expired_results(settings, kind, before["results"])) for kind in RESULTS},
         "action_lists": ("action_lists", expired_action_lists(settings, before["action_lists"])),
-        "runs": ("run_logs", expired_logs(settings, before["run_logs"])),
+        "runs": ("run_logs", expired_logs(runs_folder(settings), before["run_logs"])),
+        "openlineage": ("run_logs", expired_logs(events_folder(settings), before["run_logs"])),
     }
     for subject, (limit, paths) in expired.items():
         for path in () if dry_run else paths:

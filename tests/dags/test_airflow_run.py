@@ -62,6 +62,7 @@ def context(monkeypatch: pytest.MonkeyPatch, home: Path) -> dict[str, Any]:
             run_after=datetime(2026, 11, 23, 18, tzinfo=UTC),
             run_type="scheduled",
         ),
+        "task": SimpleNamespace(),
     }
     monkeypatch.setattr(airflow_run, "get_current_context", lambda: given)
     monkeypatch.setattr(airflow_run.BaseHook, "get_connection", _from_environment)

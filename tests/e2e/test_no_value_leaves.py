@@ -3,6 +3,7 @@
 Two whole loads of a small sample: one that goes well, and one whose database quotes a row in its complaint.
 """
 
+import json
 import os
 import re
 import sqlite3
@@ -107,9 +108,10 @@ def leaks(text: str, population: set[str]) -> int:
 
 
 def files_of(home: Path) -> dict[str, str]:
-    """Logs, journals, Data Docs, results and references, by name."""
+    """Logs, journals, lineage events, Data Docs, results and references, by name."""
     logs = [path for path in (home / "airflow").rglob("*") if path.is_file() and path.suffix != ".db"]
-    kept = [*(home / "runs").iterdir(), *(home / "data-docs").rglob("*.html"), *(home / "lake").rglob("*.json")]
+    told = (home / "openlineage").iterdir()
+    kept = [*(home / "runs").iterdir(), *told, *(home / "data-docs").rglob("*.html"), *(home / "lake").rglob("*.json")]
     server = place_of(Settings(home=home)).log
     paths = [*logs, *kept, *([server] if server.exists() else [])]
     return {str(path): path.read_text(encoding="utf-8", errors="replace") for path in paths}
@@ -176,3 +178,7 @@ def test_a_database_that_quotes_a_row_is_not_quoted(
     texts = {**files_of(home), **metadata_of(home), "output": quoted.stdout, "errors": quoted.stderr}
     assert_clean(texts, population)
     assert not any("is not wanted" in text for text in texts.values())
+    events = [json.loads(line) for path in (home / "openlineage").iterdir() for line in path.read_text().splitlines()]
+    [failed_one] = [each for each in events if each["eventType"] == "FAIL" and each["job"]["name"].endswith(".publish")]
+    assert {each["name"].rpartition(".")[2] for each in failed_one["outputs"]} >= {"person_link", "village_index"}
+    assert "nothing was published" in failed_one["run"]["facets"]["errorMessage"]["message"]

@@ -102,7 +102,7 @@ def execute(order: Order, step: Step, arguments: dict[str, Any], out: Path) -> N
         run_type="manual",
     )
     params = {"as_of": order.as_of.isoformat(), "sources": list(SOURCES), "force": order.force}
-    airflow_run.get_current_context = lambda: {"params": params, "dag_run": dag_run}
+    airflow_run.get_current_context = lambda: {"params": params, "dag_run": dag_run, "task": SimpleNamespace()}
     try:
         told: dict[str, Any] = {"result": body(**arguments)}
     except Exception as fault:

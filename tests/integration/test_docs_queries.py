@@ -7,12 +7,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
+from kampungkb.lineage.columns import FILE
+from kampungkb.lineage.making import column_lineage, text_of
 from kampungkb.reporting.answers import questions, with_answers
 from kampungkb.run import Run
 from kampungkb.scoring.reading import load_methodology
 from kampungkb.settings import PROJECT_ROOT
 from kampungkb.warehouse import publish
-from kampungkb.warehouse.dictionary import PAGE, catalogue, markdown
+from kampungkb.warehouse.dictionary import PAGE, catalogue, markdown, warehouse_lineage
 from kampungkb.warehouse.migrate import migrate
 from kampungkb.warehouse.models import Base
 from tests.conftest import AS_OF
@@ -58,10 +60,14 @@ def test_the_tables_of_a_page_are_replaced_by_the_answers() -> None:
     assert [question.columns for question in questions(page)] == [("old",), ()]
 
 
-def test_the_data_dictionary_is_that_of_this_warehouse(warehouse_engine: Engine) -> None:
+def test_the_data_dictionary_and_the_lineage_are_those_of_this_warehouse(warehouse_engine: Engine) -> None:
     migrate(warehouse_engine)
     relations = catalogue(warehouse_engine)
-    assert PAGE.read_text(encoding="utf-8") == markdown(relations, load_methodology()), (
+    read = warehouse_lineage(relations)
+    assert PAGE.read_text(encoding="utf-8") == markdown(relations, read, load_methodology()), (
         "run python -m kampungkb.warehouse.dictionary"
+    )
+    assert FILE.read_text(encoding="utf-8") == text_of(column_lineage(relations, read)), (
+        "run python -m kampungkb.lineage.making"
     )
     assert {f"{relation.schema}.{relation.name}" for relation in relations} >= set(Base.metadata.tables)

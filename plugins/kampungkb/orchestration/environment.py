@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from kampungkb.connections import Connection
 from kampungkb.lake import private_folder
+from kampungkb.lineage.transport import TRANSPORT
 from kampungkb.settings import PROJECT_ROOT, Settings
 
 DAGS = PROJECT_ROOT / "dags"
@@ -73,6 +74,8 @@ def airflow_environment(settings: Settings, environ: Mapping[str, str], port: in
         "AIRFLOW__API_AUTH__JWT_SECRET": kept_secret(settings, "jwt_secret"),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{airflow_home(settings) / 'airflow.db'}",
         "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
+        "AIRFLOW__OPENLINEAGE__NAMESPACE": "kampungkb",
+        "AIRFLOW__OPENLINEAGE__TRANSPORT": environ.get("AIRFLOW__OPENLINEAGE__TRANSPORT") or json.dumps(TRANSPORT),
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "GX_ANALYTICS_ENABLED": "false",
         "KAMPUNGKB_HOME": str(settings.root),

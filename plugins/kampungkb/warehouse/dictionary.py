@@ -5,6 +5,7 @@ own, the contracts and the methodology.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +19,7 @@ from kampungkb.scoring.reading import load_methodology
 from kampungkb.settings import PROJECT_ROOT, Settings
 from kampungkb.warehouse import embedded
 from kampungkb.warehouse.connect import warehouse
-from kampungkb.warehouse.lineage import Lineage, origins
+from kampungkb.warehouse.lineage import Lineage, Origin, origins
 from kampungkb.warehouse.migrate import migrate
 from kampungkb.warehouse.models import SCHEMAS
 from kampungkb.warehouse.staging import MARTS_SQL, OPEN_PREFIX, spell_statements, staged_columns
@@ -94,9 +95,8 @@ def catalogue(engine: Engine) -> list[Relation]:
     ]
 
 
-def markdown(relations: list[Relation], methodology: Methodology) -> str:
-    """The page."""
-    read = _lineage(relations)
+def markdown(relations: list[Relation], read: Lineage, methodology: Methodology) -> str:
+    """The page; `read` is the lineage of the relations."""
     known = origins(methodology)
     lines = [
         *_FRONT.splitlines(),
@@ -118,7 +118,8 @@ stands below, down to the question of the form. Nothing stands there for a colum
 load's own. A key column is marked ·."""
 
 
-def _lineage(relations: list[Relation]) -> Lineage:
+def warehouse_lineage(relations: list[Relation]) -> Lineage:
+    """Where each column of the warehouse comes from, by its staged names."""
     tables = staged_columns()
     tables |= {
         relation.staged_name: {column.name: column.type for column in relation.columns} for relation in relations
@@ -147,7 +148,7 @@ def _schema(schema: str, meaning: str, relations: list[Relation], read: Lineage)
             yield f"| {name} | {column.type} | {_cell(column.meaning)} | {made_of} |"
 
 
-def _origins(known: dict[tuple[str, str], str]) -> Iterator[str]:
+def _origins(known: dict[tuple[str, str], Origin]) -> Iterator[str]:
     yield from ("", "## From the sources", "", "| column | questions and columns of the sources |", "|---|---|")
     for (table, name), source in known.items():
         yield f"| `{table}.{name}` | {source} |"
@@ -170,16 +171,24 @@ def _cell(value: str | None) -> str:
     return (value or "").replace("|", "\\|").replace("\n", " ").rstrip()
 
 
-def write(page: Path = PAGE) -> None:
-    """Write the page from a warehouse that is made for it and discarded."""
+@contextmanager
+def migrated() -> Iterator[Engine]:
+    """A migrated warehouse that is made for a look at it and discarded."""
     with TemporaryDirectory(prefix="kampungkb-dictionary-") as folder:
         settings = Settings(home=Path(folder) / "home")
         try:
             with warehouse(settings, {}) as engine:
                 migrate(engine)
-                page.write_text(markdown(catalogue(engine), load_methodology()), encoding="utf-8")
+                yield engine
         finally:
             embedded.discard(settings)
+
+
+def write(page: Path = PAGE) -> None:
+    """Write the page."""
+    with migrated() as engine:
+        relations = catalogue(engine)
+        page.write_text(markdown(relations, warehouse_lineage(relations), load_methodology()), encoding="utf-8")
 
 
 if __name__ == "__main__":

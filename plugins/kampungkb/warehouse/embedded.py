@@ -88,8 +88,14 @@ class ServerInfo:
                 "login": self.user,
                 "password": self.password,
                 "schema": database,
+                "extra": {"embedded": True},
             }
         )
+
+
+def is_embedded(connection: Connection) -> bool:
+    """Whether a connection leads to a server of this module."""
+    return bool(connection.extra.get("embedded"))
 
 
 def exists(settings: Settings) -> bool:
