@@ -4,10 +4,12 @@ References travel through XCom as JSON objects (paths and counts); connections n
 """
 
 import logging
+import os
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import wraps
 from inspect import signature
+from pathlib import Path
 from typing import Any, get_type_hints
 
 from airflow.sdk import BaseHook, Context, get_current_context
@@ -21,7 +23,7 @@ from kampungkb.orchestration.faults import describe, places
 from kampungkb.orchestration.handover import received
 from kampungkb.orchestration.journal import recording, sentence
 from kampungkb.orchestration.processes import Interrupted, interruptible
-from kampungkb.progress import occasionally
+from kampungkb.progress import PROGRESS_FILE, Tell, occasionally, to_all, to_file
 from kampungkb.refs import Snapshot
 from kampungkb.run import JAKARTA, SOURCES, Run
 from kampungkb.settings import load_settings
@@ -30,6 +32,7 @@ from support.lineage import tell_lineage
 log = logging.getLogger(__name__)
 
 PROGRESS_SECONDS = 10.0
+BAR_SECONDS = 0.3
 
 
 def chosen_as_of(params: Mapping[str, Any], run_after: datetime) -> date:
@@ -85,8 +88,14 @@ def current_run() -> Run:
         sources=tuple(params.get("sources", SOURCES)),
         force=params.get("force", False),
         attended=attended(context),
-        tell=occasionally(lambda progress: log.info("%s", progress), PROGRESS_SECONDS),
+        tell=to_all(occasionally(lambda progress: log.info("%s", progress), PROGRESS_SECONDS), *_terminal()),
     )
+
+
+def _terminal() -> list[Tell]:
+    """The bar of `kampungkb run`, which waits in another process and has named a file."""
+    path = os.environ.get(PROGRESS_FILE)
+    return [occasionally(to_file(Path(path)), BAR_SECONDS)] if path else []
 
 
 def _plain(handed: Any) -> Any:

@@ -94,10 +94,12 @@ def run(
     )
     screen = Screen()
     try:
-        nightly.load(settings, os.environ, order, screen.say, screen.progress, screen.summary)
+        nightly.load(settings, os.environ, order, screen.say, screen.progress, screen.moving, screen.summary)
     except nightly.LoadFailed as fault:
         screen.failed(fault.log)
         raise
+    finally:
+        screen.still()
 
 
 @app.command()

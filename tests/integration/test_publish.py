@@ -13,10 +13,11 @@ from sqlalchemy import Engine, text
 
 from kampungkb import lake
 from kampungkb.errors import AuditError, ConfigurationError, WarehouseError
+from kampungkb.progress import Progress
 from kampungkb.refs import Published
 from kampungkb.run import Run
 from kampungkb.warehouse import publish
-from kampungkb.warehouse.publication import BY_AS_OF
+from kampungkb.warehouse.publication import BY_AS_OF, PARTS
 from kampungkb.warehouse.spells import HISTORIES
 from tests.conftest import AS_OF
 from tests.integration.warehouse_lake import (
@@ -319,7 +320,9 @@ def test_an_absent_source_leaves_two_equal_bases(warehouse_run: Run, warehouse_e
 def test_publishing_the_same_night_again_touches_no_row(warehouse_run: Run, warehouse_engine: Engine) -> None:
     load(warehouse_run, night())
     before = contents(warehouse_engine, ("core", "mart", "vault"))
-    again = load(warehouse_run, night(), run_id="run-2")
+    heard: list[Progress] = []
+    again = load(warehouse_run, night(), run_id="run-2", tell=heard.append)
+    assert [each.done for each in heard] == list(range(1, len(PARTS) + 1)) and heard[-1].total == len(PARTS)
     assert contents(warehouse_engine, ("core", "mart", "vault")) == before
     assert {name for name, changed in again.changed.items() if changed} == {"ops.quarantine", "ops.check_result"}
 

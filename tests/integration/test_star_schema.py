@@ -80,7 +80,7 @@ def load(run: Run, engine: Engine, lake_of: Night, as_of: date) -> dict[str, int
     counts = publication.load_counts(*references[:2])
     record = {"as_of": as_of, "status": "success", "stale_sources": [], "started_at": datetime.now(UTC)}
     with staging(engine, run) as staged:
-        publication._stage(staged, run, *references, ())
+        publication._stage(staged, run, *references, (), lambda: None)
         return publication._apply(engine, staged, run, {**record, "counts": counts}).changed
 
 

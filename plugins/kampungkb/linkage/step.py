@@ -21,11 +21,14 @@ from kampungkb.linkage.prediction import CANDIDATE_PAIR
 from kampungkb.linkage.records import read_sources
 from kampungkb.linkage.review import create_decisions, write_duplicates, write_review
 from kampungkb.linkage.state import STATE, recipe, state_of, usable
+from kampungkb.progress import through
 from kampungkb.refs import Linked, Validated
 from kampungkb.run import Run
 from kampungkb.settings import EXPECTATIONS
 
 log = logging.getLogger(__name__)
+
+PARTS = ("records read", "records compared", "keys assigned", "links written", "links judged", "state", "reviews")
 
 
 def link(run: Run, validated: Sequence[Validated], *, expectations: Path = EXPECTATIONS) -> Linked:
@@ -51,20 +54,28 @@ def link(run: Run, validated: Sequence[Validated], *, expectations: Path = EXPEC
         attach(connection, validated, "keluarga", *SOURCE_OF_PERSONS)
         read_sources(connection)
         create_decisions(connection, decisions)
+        done = through(run.tell, "link", PARTS)
+        done()
         compared = decide_changes(connection, model, earlier) if earlier and usable(earlier, made_by) else None
         carried = earlier if compared is not None else None
         if compared is None:
             compared = decide_everything(connection, model)
+        done()
         output = Output(connection, folder, carried)
         read_previous(connection, earlier, reopened=carried is not None)
         assign_keys(connection, run.as_of)
+        done()
         write_crosswalk(connection, run.as_of, output)
+        done()
         output.write(sql_text("link_candidate_pair"), CANDIDATE_PAIR, "left_source", "left_key")
         judge_links(connection, run, suite)
+        done()
         output.write(state_of(model.definition), STATE, "source", "source_key", recipe=made_by)
         connection.read_parquet(str(folder / STATE)).create_view("record_state")
+        done()
         write_review(connection, model, output)
         write_duplicates(connection, run.as_of, output)
+        done()
         write_accuracy(connection, run, folder, suite)
         linked = _reference(connection, run, validated)
     log.info(

@@ -21,6 +21,7 @@ from kampungkb.orchestration.journal import Entry, journal_path, read_journal
 from kampungkb.orchestration.lock import alone
 from kampungkb.orchestration.processes import running
 from kampungkb.orchestration.surroundings import Say, surroundings
+from kampungkb.progress import PROGRESS_FILE, Tell, from_file
 from kampungkb.run import JAKARTA, SOURCES
 from kampungkb.settings import Settings
 
@@ -78,12 +79,13 @@ def load(
     order: Order,
     say: Say,
     progress: Callable[[Entry], None],
+    moving: Tell,
     finish: Callable[[Loaded], None],
 ) -> None:
     """Run `nightly_load` once; `finish` is called while the warehouse is still up.
 
-    `progress` gets every line of the journal as it is written. Raises :class:`LoadFailed`, or another
-    :class:`KampungkbError` where it could not even start.
+    `progress` gets every line of the journal as it is written, `moving` how far the step is that is going on. Raises
+    :class:`LoadFailed`, or another :class:`KampungkbError` where it could not even start.
     """
     begun, instant = time.monotonic(), datetime.now(UTC)
     run_id = f"manual__{instant.isoformat()}"
@@ -102,8 +104,10 @@ def load(
             "force": order.force or around.new_sample,
         }
         command = [sys.executable, str(LOCAL_RUN), "run", instant.isoformat(), json.dumps(conf)]
-        with running(command, variables, log) as process:
-            code = _follow(process, journal_path(settings, run_id), progress)
+        bar = log.with_suffix(".progress")
+        with running(command, variables | {PROGRESS_FILE: str(bar)}, log) as process:
+            code = _follow(process, journal_path(settings, run_id), progress, bar, moving)
+        bar.unlink(missing_ok=True)
         entries = read_journal(journal_path(settings, run_id))
         if code != 0:
             raise LoadFailed(_reason(entries, code), log)
@@ -111,15 +115,18 @@ def load(
         finish(Loaded(run_id, as_of, entries, seconds, log, around.warehouse, configured=not around.embedded))
 
 
-def _follow(process: Popen[bytes], journal: Path, progress: Callable[[Entry], None]) -> int:
-    """Hand over the journal's lines until the process ends; the exit code."""
-    seen = 0
+def _follow(process: Popen[bytes], journal: Path, progress: Callable[[Entry], None], bar: Path, moving: Tell) -> int:
+    """Hand over the journal's lines, and what is told meanwhile, until the process ends; the exit code."""
+    seen, told = 0, None
     while True:
         code = process.poll()
         entries = read_journal(journal)
         for entry in entries[seen:]:
             progress(entry)
         seen = len(entries)
+        if (now := from_file(bar)) is not None and now != told:
+            moving(now)
+            told = now
         if code is not None:
             return code
         time.sleep(_POLL_SECONDS)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from rich import progress as bars
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -10,6 +11,7 @@ from rich.text import Text
 from kampungkb.orchestration.doctor import Finding
 from kampungkb.orchestration.journal import Entry
 from kampungkb.orchestration.nightly import Loaded
+from kampungkb.progress import Progress
 from kampungkb.reporting.messages import both, message, number
 from kampungkb.reporting.summary import render
 from kampungkb.run import SOURCES
@@ -25,6 +27,7 @@ class Screen:
         if not found.is_terminal:
             found.width = _WIDTH_WITHOUT_TERMINAL
         self._console = found
+        self._bar: bars.Progress | None = None
 
     def line(self, key: str, **values: object) -> None:
         """One text of the catalogue in both languages, English below and dimmed."""
@@ -39,6 +42,7 @@ class Screen:
 
     def progress(self, entry: Entry) -> None:
         """A step has ended; its start is not shown."""
+        self.still()
         if entry.event != "finished":
             return
         good = entry.outcome == "ok"
@@ -50,6 +54,26 @@ class Screen:
         self._console.print(Text.assemble(mark, " ", f"{what:<62}", ", ".join(figures)), soft_wrap=True)
         if entry.error:
             self._console.print(Text(f"  {entry.error}", style="red"), soft_wrap=True)
+
+    def moving(self, told: Progress) -> None:
+        """How far the step is that is going on: a bar on a terminal, nothing in a file."""
+        if not self._console.is_terminal:
+            return
+        if self._bar is None:
+            shown = (bars.BarColumn(), bars.TextColumn("{task.description}"), bars.TimeElapsedColumn())
+            self._bar = bars.Progress(*shown, console=self._console, transient=True)
+            self._bar.add_task("")
+        of = "source" if told.subject in SOURCES else "step"
+        whole = f" / {number(told.total)}" if told.total else ""
+        text = f"{both(f'{of}_{told.subject}')} · {number(told.done)}{whole}"
+        self._bar.update(self._bar.task_ids[0], description=text, completed=told.done, total=told.total)
+        self._bar.start()
+
+    def still(self) -> None:
+        """Take the bar away, where there is one."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
 
     def summary(self, loaded: Loaded) -> None:
         """The summary of a load that ended well."""

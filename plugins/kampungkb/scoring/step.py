@@ -13,6 +13,7 @@ from kampungkb.engine.accepted import attach
 from kampungkb.engine.duckdb import sql_text
 from kampungkb.engine.interface import Engine, connect, view, write
 from kampungkb.errors import ReconciliationError
+from kampungkb.progress import through
 from kampungkb.refs import Linked, Scored, Validated
 from kampungkb.run import FAMILY_SURVEY, Run
 from kampungkb.scoring.groups import life_cycle_statement, need_statement, programme_statement
@@ -35,6 +36,7 @@ LIFE_CYCLE = "village_life_cycle.parquet"
 PROGRAMME = "village_programme.parquet"
 SURVEY = "village_survey.parquet"
 PROFILES = ("family_profile", "person_profile")
+PARTS = ("evidence", "answers of members", "answers of families", "scores", "profiles", "counts by village")
 
 
 def score(run: Run, validated: Sequence[Validated], linked: Linked, methodology: Methodology | None = None) -> Scored:
@@ -57,13 +59,20 @@ def score(run: Run, validated: Sequence[Validated], linked: Linked, methodology:
         connection.execute(f"create view member as {sql_text('score_member')}")
         for table, statement in evidence_statements(method, run.as_of):
             connection.execute(f"create temp table {table} as {statement}")
+        done = through(run.tell, "score", PARTS)
+        done()
         connection.execute(f"create temp table member_answer as {member_answer_statement(method, run.as_of)}")
+        done()
         connection.execute(f"create temp table family_answer as {family_answer_statement(method)}")
+        done()
         write(connection, family_score_statement(method), folder / FAMILY_SCORE)
+        done()
         for name in PROFILES:
             write(connection, sql_text(f"score_{name}"), folder / f"{name}.parquet")
+        done()
         _write_indicators(method, folder / INDICATOR)
         _write_village_counts(connection, run, method, folder)
+        done()
         rows = pq.read_metadata(folder / FAMILY_SCORE).num_rows
         families = _accepted_families(validated)
         if rows != families * len(BASES):

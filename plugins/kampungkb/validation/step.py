@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from kampungkb import lake
 from kampungkb.engine.duckdb import connect, sql_text
 from kampungkb.errors import ConfigurationError, ContractError, ReconciliationError
+from kampungkb.progress import through
 from kampungkb.refs import Snapshot, Validated
 from kampungkb.run import Run
 from kampungkb.settings import EXPECTATIONS
@@ -44,7 +45,11 @@ def validate(run: Run, snapshot: Snapshot, *, expectations: Path = EXPECTATIONS)
         staging.create_macros(database, run)
         staging.create_region(database, run)
         create_records(database)
-        tables = [_validate_table(database, run, snapshot, table, suite, folder) for table, suite in suites.items()]
+        done = through(run.tell, source, tuple(suites))
+        tables = []
+        for table, suite in suites.items():
+            tables.append(_validate_table(database, run, snapshot, table, suite, folder))
+            done()
         write(database, "select * from quarantine order by all", folder / "quarantine.parquet")
         write(database, "select * from checks order by all", folder / "checks.parquet")
         last_change = database.execute(sql_text(f"last_change_of_{source}")).fetchone()

@@ -8,7 +8,7 @@ them: it tells how what they show came about.
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 
 from kampungkb.errors import AuditError, ConfigurationError, WarehouseError, WarehouseUnreachable
+from kampungkb.progress import through
 from kampungkb.refs import Linked, Published, Scored, Snapshot, Validated
 from kampungkb.run import FAMILY_SURVEY, Run
 from kampungkb.scoring.methodology import Methodology
@@ -57,6 +58,7 @@ COMPUTED = (
     *PROGRAMME_MARTS,
     "duplicate_count",
 )
+PARTS = ("lake staged", *COMPUTED, "audited", "applied")
 BY_AS_OF = (
     *("mart.village_index", "mart.district_index", "mart.regency_index", "mart.data_quality"),
     "core.fact_village_day",
@@ -92,8 +94,9 @@ def publish(
     }
 
     def once(engine: Engine, known: content.Known) -> Published:
+        done = through(run.tell, "publish", PARTS)
         with staging(engine, run, known) as staged:
-            rows = _stage(staged, run, validated, linked, scored, stale)
+            rows = _stage(staged, run, validated, linked, scored, stale, done)
             taken = f"{len(staged.same)} tables as they are published"
             log.info("Staged %d rows, %s, %.1f s", rows, taken, time.monotonic() - begun)
             try:
@@ -103,8 +106,11 @@ def publish(
                     with engine.connect() as connection:
                         _refuse_overtaken(connection, known)
                 raise
+            done()
             migrate(engine)
-            return _apply(engine, staged, run, record)
+            applied = _apply(engine, staged, run, record)
+            done()
+            return applied
 
     prepare()
     with _clear_faults(), warehouse(run.settings, run.connections) as engine:
@@ -155,7 +161,13 @@ def _measures(source: Validated, table: str | None = None) -> dict[str, int]:
 
 
 def _stage(
-    staged: Staging, run: Run, validated: Sequence[Validated], linked: Linked, scored: Scored, stale: Sequence[str]
+    staged: Staging,
+    run: Run,
+    validated: Sequence[Validated],
+    linked: Linked,
+    scored: Scored,
+    stale: Sequence[str],
+    done: Callable[[], None],
 ) -> int:
     """Load the lake and the reference into the staging schema and compute the marts there; returns the rows."""
     indicators = scored.path / "indicator.parquet"
@@ -184,8 +196,10 @@ def _stage(
     rows += load_programme(staged, scored.path, methodology)
     staged.load("source_state", _source_states(validated))
     staged.load("expected_count", _expected_counts(validated, linked, scored))
+    done()
     for name in COMPUTED:
         rows += staged.compute(name, stale)
+        done()
     return rows
 
 
