@@ -79,7 +79,7 @@ evaluate-linkage: FAMILIES = 8000
 evaluate-linkage: $(INSTALLED) ## measure the quality of the linkage on samples (SEEDS, SCALES, FAMILIES) and FEBRL
 	$(BIN)/python -m benchmarks.linkage_evaluation --families $(FAMILIES) --seeds $(SEEDS) --scales $(SCALES)
 
-lint: lint-python lint-types lint-sql ## ruff, mypy --strict and sqlfluff
+lint: lint-python lint-types lint-sql lint-security ## ruff, mypy --strict, sqlfluff and bandit
 
 lint-python: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -90,6 +90,9 @@ lint-types: $(INSTALLED)
 
 lint-sql: $(INSTALLED)
 	$(BIN)/sqlfluff lint --disable-progress-bar include/sql benchmarks
+
+lint-security: $(INSTALLED)
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive plugins dags benchmarks .ci
 
 format: $(INSTALLED) ## let ruff and sqlfluff rewrite what they can
 	$(BIN)/ruff check --fix .

@@ -76,7 +76,8 @@ def published_tables(engine: Engine) -> dict[str, int]:
 def psql(uri: str, *commands: str) -> float:
     """Run commands in one psql; seconds."""
     started = time.monotonic()
-    subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", uri], input="\n".join(commands), text=True, check=True)
+    command = ["psql", "-qX", "-v", "ON_ERROR_STOP=1", uri]
+    subprocess.run(command, input="\n".join(commands), text=True, check=True)
     return time.monotonic() - started
 
 

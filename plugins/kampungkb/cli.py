@@ -301,7 +301,9 @@ def serve_insurance(
     entries: Annotated[Path, typer.Argument(help="A sample's folder, or a file of entries (Parquet, JSON lines).")],
     cons_id: Annotated[str, typer.Option(envvar="KAMPUNGKB_INSURANCE_CONS_ID")],
     user_key: Annotated[str, typer.Option(envvar="KAMPUNGKB_INSURANCE_USER_KEY")],
-    secret: Annotated[str, typer.Option(envvar="KAMPUNGKB_INSURANCE_SECRET", help="Better set as variable.")] = "",
+    secret: Annotated[
+        str | None, typer.Option(envvar="KAMPUNGKB_INSURANCE_SECRET", help="Better set as variable.")
+    ] = None,
     secret_file: Annotated[Path | None, typer.Option(help="Or better still: the file that holds the secret.")] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
     port_file: Annotated[Path | None, typer.Option(help="Written with the port once connections are taken.")] = None,

@@ -2,20 +2,24 @@
 
 import inspect
 import io
+import itertools
 import json
 import os
 import re
 import uuid
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import msoffcrypto
 import openpyxl
 import pytest
 import sqlalchemy
+from fastapi.dependencies.utils import get_flat_dependant
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
@@ -97,6 +101,7 @@ OPEN_TO_ALL_READERS = {"/", "/assets/{name:path}", "/api/words", "/api/me"}
 class Asked:
     """A route of the application: its template, its method, and the view that it needs (None: any reader's)."""
 
+    route: APIRoute = field(compare=False)
     template: str
     method: str
     view: str | None
@@ -116,6 +121,7 @@ def routes(page: Page) -> list[Asked]:
     """Every route and method, the view read from the dependency that `opening` made."""
     return [
         Asked(
+            route,
             route.path,
             method,
             next((view for each in route.dependant.dependencies if (view := _view(each.call))), None),
@@ -650,6 +656,38 @@ def test_a_search_is_text_and_nothing_else(page: Page, text: str) -> None:
     assert found == page.world.value(f"{expected} strpos(lower({joined}), lower(:text)) > 0", text=text)
     assert page.get("/api/villages", search=text)["total"] == 0
     assert page.status("/api/villages/" + text.replace("/", "")) == 404
+
+
+WORDS = (
+    "' or '1'='1",
+    "'; drop table mart.village_index; --",
+    "../../../../etc/passwd",
+    "..%2f..%2fetc%2fpasswd",
+    "\x00",
+)
+
+
+def test_no_parameter_of_any_route_is_read_as_sql_or_as_a_path(page: Page) -> None:
+    """The parameters are those of the application, so that a new one is tried too."""
+    before = page.world.rows("select * from mart.village_index")
+    tried = Counter[str]()
+    with page.asked_by("admin") as client:
+        for asked, hostile in itertools.product(routes(page), WORDS):
+            whole = get_flat_dependant(asked.route.dependant)
+            values = {"name": "index.html", "code": "2104011001", "key": "abcd1234"}
+            body = {name: "x" for each in whole.body_params for name in each.field_info.annotation.model_fields}
+            hidden = [(values | {each.alias: quote(hostile, safe="/%")}, {}, body) for each in whole.path_params]
+            hidden += [(values, {each.alias: hostile}, body) for each in whole.query_params]
+            hidden += [(values, {}, body | {name: hostile}) for name in body]
+            for path, query, posted in hidden:
+                address = asked.template.replace(":path", "").format_map(path)
+                headers = {"Sec-Fetch-Site": "same-origin"}
+                answer = client.request(asked.method, address, params=query, json=posted or None, headers=headers)
+                assert answer.status_code in (200, 404, 409, 422), (asked.template, query, posted)
+                assert b"root:" not in answer.content
+                tried[asked.template] += 1
+    assert len(tried) > 10
+    assert page.world.rows("select * from mart.village_index") == before
 
 
 # A village office sees its village.
