@@ -2,12 +2,13 @@
 
 import itertools
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import pandas as pd
@@ -18,12 +19,14 @@ from pydantic import SecretStr
 from kampungkb.connections import connections_from_environment
 from kampungkb.landing import extract
 from kampungkb.linkage import link
+from kampungkb.orchestration.surroundings import surroundings
 from kampungkb.refs import Linked, Published, Scored, Snapshot, Validated
 from kampungkb.run import Run, present_sources
 from kampungkb.scoring import score
-from kampungkb.settings import Settings
+from kampungkb.settings import PROJECT_ROOT, Settings
 from kampungkb.validation import validate
 from kampungkb.warehouse import embedded, publish
+from kampungkb.warehouse.connect import url
 from tests.conftest import discard_server
 from tests.generator import PROFILES, InsuranceApi, Scenario, make_scenario
 
@@ -97,6 +100,22 @@ class World:
                 rows = self.query(f'select t::text as row from {schema}."{name}" as t')
                 found[f"{schema}.{name}"] = sorted(rows["row"])
         return found
+
+
+Kind = TypeVar("Kind", bound=World)
+
+
+@contextmanager
+def sampled(home: Path, key: str, kind: type[Kind] = World) -> Iterator[Kind]:  # type: ignore[assignment]
+    """A world of 80 families of the product's own sample, from servers of its own; nothing is loaded yet."""
+    settings = Settings(home=home, pseudonym_key=SecretStr(key))
+    paths = f"{PROJECT_ROOT / 'plugins'}:{PROJECT_ROOT}"
+    try:
+        with surroundings(settings, {**os.environ, "PYTHONPATH": paths}, AS_OF, 80, lambda _: None) as around:
+            engine = sa.create_engine(url(around.warehouse), poolclass=sa.NullPool)
+            yield kind(None, home, around.variables, engine, None)  # type: ignore[arg-type]
+    finally:
+        discard_server(home)
 
 
 def survey_uri(folder: Path) -> str:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import duckdb
 import pytest
-import sqlalchemy as sa
 from pydantic import SecretStr
 
 from kampungkb import lake
@@ -22,7 +21,6 @@ from kampungkb.key_guard import guard_key
 from kampungkb.key_ring import keys_of
 from kampungkb.landing import extract, read_manifest
 from kampungkb.linkage.decisions import decide
-from kampungkb.orchestration.surroundings import surroundings
 from kampungkb.pseudonym import pseudonym
 from kampungkb.retention import apply_retention
 from kampungkb.review import query
@@ -33,16 +31,15 @@ from kampungkb.rights.traces import fits, load_traces
 from kampungkb.rotation.rotation import finish, plan, rotate
 from kampungkb.run import Run
 from kampungkb.settings import PROJECT_ROOT, Settings
-from kampungkb.warehouse.connect import url
 from kampungkb.warehouse.models import Base
 from kampungkb.warehouse.place import place_of
-from tests.acceptance.conftest import AS_OF, World
-from tests.conftest import discard_server
+from tests.acceptance.conftest import AS_OF, World, sampled
 
 pytestmark = [pytest.mark.e2e, pytest.mark.integration]
 NEXT = AS_OF + timedelta(days=1)
 PYTHONPATH = f"{PROJECT_ROOT / 'plugins'}:{PROJECT_ROOT}"
 BY, BECAUSE = "ani", "a yearly change"
+FIRST_KEY = "the first key, which is long enough to be one"
 PSEUDONYM = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 IN_ALL_SOURCES = "select person_key from vault.person_link group by 1 having count(*) = 3 order by 1"
 CHANGED_PROBLEMS = "select * from mart.data_quality_change where new_problems + resolved > 0 and as_of ="
@@ -54,7 +51,7 @@ ROTATION = "kampungkb.rotation.rotation"
 class Keyed(World):
     """A world whose key changes; the last of `keys` is in force."""
 
-    keys: list[str] = field(default_factory=lambda: ["the first key, which is long enough to be one"])
+    keys: list[str] = field(default_factory=lambda: [FIRST_KEY])
 
     @property
     def settings(self) -> Settings:
@@ -73,19 +70,14 @@ class Keyed(World):
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keyed]:
     """Two nights of a small sample, a steward's decision, and an erased person on the block list."""
-    home = tmp_path_factory.mktemp("rotation") / "home"
-    settings = Settings(home=home, pseudonym_key=SecretStr("the first key, which is long enough to be one"))
-    with surroundings(settings, {**os.environ, "PYTHONPATH": PYTHONPATH}, AS_OF, 80, lambda _: None) as around:
-        engine = sa.create_engine(url(around.warehouse), poolclass=sa.NullPool)
-        made = Keyed(None, home, around.variables, engine, None)  # type: ignore[arg-type]
+    with sampled(tmp_path_factory.mktemp("rotation") / "home", FIRST_KEY, Keyed) as made:
         made.load()
-        pair = query.pairs(engine, query.Wanted(limit=1), "weight")[0]
-        decide(engine, query.pair_of(engine, str(pair["review_key"])), "different", BY, "they are brothers")
+        pair = query.pairs(made.engine, query.Wanted(limit=1), "weight")[0]
+        decide(made.engine, query.pair_of(made.engine, str(pair["review_key"])), "different", BY, "they are brothers")
         (erased,) = made.rows(f"{IN_ALL_SOURCES} limit 1")
         erase(made.run(), Wanted(person_key=erased.person_key), BY, BECAUSE)
         made.load(NEXT, force=True)
         yield made
-    discard_server(home)
 
 
 def stored(world: Keyed) -> dict[str, list[str]]:

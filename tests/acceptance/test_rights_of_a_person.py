@@ -15,13 +15,11 @@ from pathlib import Path
 import duckdb
 import openpyxl
 import pytest
-import sqlalchemy as sa
 from pydantic import SecretStr
 
 from kampungkb.connections import connections_from_environment
 from kampungkb.errors import ConfigurationError, DecisionError, KampungkbError
 from kampungkb.landing import extract, read_manifest
-from kampungkb.orchestration.surroundings import surroundings
 from kampungkb.reporting.action_lists import write_action_lists
 from kampungkb.rights.erasure import Erased, erase, look, resume
 from kampungkb.rights.export import export
@@ -29,11 +27,9 @@ from kampungkb.rights.subject import Wanted
 from kampungkb.rights.traces import fits, load_traces
 from kampungkb.run import Run
 from kampungkb.settings import PROJECT_ROOT, Settings
-from kampungkb.warehouse.connect import url
 from kampungkb.warehouse.models import Base
 from kampungkb.warehouse.place import place_of
-from tests.acceptance.conftest import AS_OF, World
-from tests.conftest import discard_server
+from tests.acceptance.conftest import AS_OF, World, sampled
 
 pytestmark = [pytest.mark.e2e, pytest.mark.integration]
 NEXT, LATER = AS_OF + timedelta(days=1), AS_OF + timedelta(days=2)
@@ -47,15 +43,10 @@ NAMES = {SURVEY: ("anggota", "K.02"), REGISTRY: ("biodata_wni", "nama_lgkp"), IN
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Two nights of a small sample, from its own servers; children in it name their parents, cards their heads."""
-    home = tmp_path_factory.mktemp("rights") / "home"
-    settings = Settings(home=home, pseudonym_key=SecretStr("a key for tests only"))
-    with surroundings(settings, {**os.environ, "PYTHONPATH": PYTHONPATH}, AS_OF, 80, lambda _: None) as around:
-        engine = sa.create_engine(url(around.warehouse), poolclass=sa.NullPool)
-        made = World(None, home, around.variables, engine, None)  # type: ignore[arg-type]
+    with sampled(tmp_path_factory.mktemp("rights") / "home", "a key for tests only") as made:
         made.load()
         made.load(NEXT, force=True)
         yield made
-    discard_server(home)
 
 
 def run_of(world: World) -> Run:

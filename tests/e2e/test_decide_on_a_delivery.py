@@ -171,6 +171,14 @@ def test_under_a_scheduler_the_run_waits_and_a_person_holds_the_delivery_back(
         client.patch(f"{run}/taskInstances/decide/0/hitlDetails", json=answer).raise_for_status()
         until(lambda: client.get(run).json()["state"] in ("success", "failed"))
         assert (client.get(run).json()["state"], states()["decide"]) == ("success", "success"), states()
+    lines = [line for path in (home.path / "openlineage").iterdir() for line in path.read_text().splitlines()]
+    told = {
+        each["job"]["name"]: len(each["outputs"])
+        for each in map(json.loads, lines)
+        if each["eventType"] == "COMPLETE"
+        and each["run"]["facets"].get("airflow", {}).get("dagRun", {}).get("run_id") == started["dag_run_id"]
+    }
+    assert told["nightly_load.publish"] > 50
     decided = home.query(
         "select gate, decision, decided_by, by_default, snapshot, stale_sources from ops.gate_decision "
         f"join ops.load_run using (run_id) where load_run.as_of = '{today()}' and gate = 'villages'"
