@@ -32,7 +32,7 @@ DATA_SETS = {
 
 # What `decide` expects beside the pairs: no exact rule and no steward has said anything.
 _NOTHING_ELSE = """
-create table person_record as select record_id from febrl_record;
+create table person_number as select record_id from febrl_record;
 create table exact_shared (record_id bigint, rule integer, link_group ubigint, probability double);
 create table link_rule (rule integer, name varchar, model_version varchar);
 insert into link_rule values (0, 'none', null);

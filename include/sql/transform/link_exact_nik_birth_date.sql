@@ -3,7 +3,6 @@
 -- Keys: record_id.
 select
     record_id,
-    nik || '|' || cast(birth_date as varchar) as link_group,
-    cast(1.0 as double) as probability
+    nik || '|' || cast(birth_date as varchar) as link_group
 from person_record
 where nik is not null and birth_date is not null

@@ -3,7 +3,6 @@
 -- Keys: record_id.
 select
     record_id,
-    nik || '|' || full_name as link_group,
-    cast(1.0 as double) as probability
+    nik || '|' || full_name as link_group
 from person_record
 where nik is not null and full_name is not null

@@ -7,8 +7,8 @@ select
     own.record_id,
     own.record_key,
     first_record.record_key as label,
-    md5_number_lower(own.source || ' ' || compared_record.household) as household
+    record_household.household
 from person_number as own
 inner join record_label on own.record_id = record_label.record_id
 inner join person_number as first_record on record_label.label = first_record.record_id
-inner join compared_record on own.record_id = compared_record.record_id
+inner join record_household on own.record_id = record_household.record_id

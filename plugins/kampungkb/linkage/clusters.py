@@ -8,13 +8,13 @@ from scipy.sparse.csgraph import connected_components
 
 
 def label_records(connection: DuckDBPyConnection, pairs: str, target: str = "record_label") -> None:
-    """From `person_record` and the pairs (`left_id, right_id`) of a query make `target` (`record_id, label`).
+    """From `person_number` and the pairs (`left_id, right_id`) of a query make `target` (`record_id, label`).
 
     Record ids count from 1 without gaps. The label is the smallest `record_id` that hangs together with the record.
     """
     found = connection.execute(pairs).fetchnumpy()
     left, right = (np.asarray(found[name], dtype=np.int64) for name in ("left_id", "right_id"))
-    ((records,),) = connection.execute("select count(*) from person_record").fetchall()
+    ((records,),) = connection.execute("select count(*) from person_number").fetchall()
     size = int(records) + 1
     graph = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), (size, size))
     _, component = connected_components(graph, directed=False)

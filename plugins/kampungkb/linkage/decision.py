@@ -38,13 +38,18 @@ def decide_alone(connection: DuckDBPyConnection, model: Model) -> None:
     Also `record_component` (`label`): the smallest record of those on which the decision about a record depends.
     """
     label_records(connection, sql_text("link_edge"), "record_component")
+    take_pairs(connection, model)
+    _weigh(connection, model)
+    _label(connection)
+
+
+def take_pairs(connection: DuckDBPyConnection, model: Model) -> None:
+    """From `candidate_pair` and `record_component` make `pair_weight`: what pairs weigh before families are asked."""
     connection.execute(
         "create or replace temp table pair_weight as select left_id, right_id, label as component, match_weight, "
         f"cast(null as double) as weight_household, {_never(model.definition)} as contradictory "
         "from candidate_pair inner join record_component on left_id = record_id"
     )
-    _weigh(connection, model)
-    _label(connection)
 
 
 def decide_among_families(connection: DuckDBPyConnection, model: Model) -> None:

@@ -10,8 +10,16 @@ from duckdb import DuckDBPyConnection
 from kampungkb.engine.duckdb import sql_text
 
 
+def number_families(connection: DuckDBPyConnection, table: str) -> None:
+    """Make the view `record_household`: a number of each record's family, which stays the same from night to night."""
+    connection.execute(
+        "create or replace temp view record_household as "
+        f"select record_id, md5_number_lower(source || ' ' || household) as household from {table}"
+    )
+
+
 def label_first(connection: DuckDBPyConnection) -> None:
-    """From `record_label` as :func:`~kampungkb.linkage.decision.decide_alone` left it make `first_label`."""
+    """From `record_household`, and `record_label` as `decide_alone` left it, make `first_label`."""
     connection.execute(f"create or replace temp table first_label as {sql_text('link_first_label')}")
 
 

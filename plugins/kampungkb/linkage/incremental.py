@@ -14,8 +14,8 @@ from duckdb import DuckDBPyConnection
 
 from kampungkb.engine.duckdb import sql_text
 from kampungkb.linkage.blocks import KEYS, add_blocks, add_keys, count_terms, find_crowded, key_columns, term_column
-from kampungkb.linkage.decision import decide_alone, decide_among_families
-from kampungkb.linkage.families import gather_families, label_first
+from kampungkb.linkage.decision import decide_alone, decide_among_families, take_pairs
+from kampungkb.linkage.families import gather_families, label_first, number_families
 from kampungkb.linkage.model import Definition, Model
 from kampungkb.linkage.prediction import (
     CANDIDATE_PAIR,
@@ -27,18 +27,11 @@ from kampungkb.linkage.prediction import (
     predict,
     prepare,
 )
-from kampungkb.linkage.records import assign_numbers, number_records
+from kampungkb.linkage.records import assign_numbers, number_records, read_numbered
 from kampungkb.linkage.review import DECISIONS, find_decided
-from kampungkb.linkage.rules import find_groups
-from kampungkb.linkage.splink_model import CHANGED, ID, block_column
-from kampungkb.linkage.state import STATE, rule_columns
-
-_READ = {
-    "read_record": "from person_record",
-    "read_fact": "from person_fact",
-    "read_keys": f"select source, source_key, {KEYS}.* from {KEYS} inner join person_number using (record_id)",
-}
-"""What is kept of the records that were read tonight, so that none is read and normalised twice."""
+from kampungkb.linkage.rules import find_groups, rule_columns, take_groups
+from kampungkb.linkage.splink_model import CHANGED, EXCLUSIVE, ID, RIVAL, block_column
+from kampungkb.linkage.state import STATE, known_columns
 
 
 def decide_everything(connection: DuckDBPyConnection, model: Model) -> int:
@@ -49,6 +42,7 @@ def decide_everything(connection: DuckDBPyConnection, model: Model) -> int:
     prepare(connection, model, "person_fact")
     predict(connection, model)
     decide_alone(connection, model)
+    number_families(connection, TABLE)
     label_first(connection)
     connection.execute("create temp table settled (household ubigint, label ubigint)")
     gather_families(connection)
@@ -70,19 +64,25 @@ def decide_changes(connection: DuckDBPyConnection, model: Model, earlier: Path) 
         return None
     _compare(connection, model)
     _reopen(connection)
-    _decide(connection, model)
-    if _reopen_families(connection):
-        _decide(connection, model)
-        label_first(connection)
+    _gather(connection, model)
+    decide_alone(connection, model)
+    label_first(connection)
+    if model.definition.household is not None and _reopen_families(connection):
+        _gather(connection, model)
+        _place_first_labels(connection)
+        take_pairs(connection, model)
     gather_families(connection)
     decide_among_families(connection, model)
+    read_numbered(connection)
     return compared
 
 
 def _open(connection: DuckDBPyConnection, definition: Definition, earlier: Path) -> None:
-    """Make `state`, `gone` (states that are no more), `changed` (records compared anew) and `population`.
+    """Make `state`, `gone` (states that are no more), `changed` (records compared anew), `known` and `population`.
 
-    `population` counts the records by key columns, tonight (`records`) and the earlier night (`before`).
+    `known` (`source, source_key, KNOWN`) has what decisions ask of a record, of everybody: records are read from their
+    sources to be compared, and not to be decided. `population` counts the records by key columns, tonight (`records`)
+    and the earlier night (`before`).
     """
     connection.read_parquet(str(earlier / STATE)).create_view("state")
     connection.read_parquet(str(earlier / CANDIDATE_PAIR)).create_view("earlier_pair")
@@ -92,43 +92,29 @@ def _open(connection: DuckDBPyConnection, definition: Definition, earlier: Path)
         "create temp table changed as select source, source_key from present anti join state using (digest)"
     )
     number_records(connection, "from present semi join changed using (source, source_key)")
+    find_groups(connection)
     add_keys(connection, definition, "person_fact")
-    for kept, rows in _READ.items():
-        connection.execute(f"create temp table {kept} as {rows}")
+    add_blocks(connection, definition, "person_fact", TABLE, "false")
+    number_families(connection, TABLE)
+    known = ", ".join(known_columns(definition))
+    connection.execute(
+        f"create temp table new_record as select source, source_key, {known} "
+        f"from (select {ID}, source, source_key, {EXCLUSIVE}, {RIVAL} from {TABLE}) "
+        f"inner join {KEYS} using ({ID}) inner join record_household using ({ID}) left join rule_group using ({ID})"
+    )
+    connection.execute(
+        f"create temp view known as from new_record union all "
+        f"select source, source_key, {known} from state anti join gone using (digest)"
+    )
     columns = ", ".join(key_columns(definition))
     connection.execute(
         f"create temp table difference as select {columns}, -1 as records from gone "
-        f"union all select {columns}, 1 as records from {KEYS}"
+        f"union all select {columns}, 1 as records from new_record"
     )
     connection.execute(
         f"create temp view population as select {columns}, 1 as records, 1 as before from state "
         "union all select *, 0 as before from difference"
     )
-
-
-def _number(connection: DuckDBPyConnection, definition: Definition, records: str) -> None:
-    """Number the records of the table `records`: `person_number`, `person_record`, `person_fact` and `record_keys`.
-
-    A record is read from its source and normalised the first time it is asked for.
-    """
-    connection.execute(
-        f"create or replace temp table unread as from present semi join {records} using (source, source_key) "
-        "anti join read_record using (source, source_key)"
-    )
-    if _count(connection, "unread"):
-        number_records(connection, "from unread")
-        add_keys(connection, definition, "person_fact")
-        for kept, rows in _READ.items():
-            connection.execute(f"insert into {kept} {rows}")
-    assign_numbers(connection, f"from present semi join {records} using (source, source_key)")
-    numbered = (
-        "select person_number.record_id, {0}.* exclude ({1}) "
-        "from {0} inner join person_number using (source, source_key)"
-    )
-    connection.execute(f"create or replace table person_record as {numbered.format('read_record', 'record_id')}")
-    connection.execute(f"create or replace view person_fact as {numbered.format('read_fact', 'record_id')}")
-    keys = numbered.format("read_keys", "record_id, source, source_key")
-    connection.execute(f"create or replace temp table {KEYS} as {keys}")
 
 
 def _add_records_of_moved_keys(connection: DuckDBPyConnection, definition: Definition) -> None:
@@ -144,12 +130,10 @@ def _add_records_of_moved_keys(connection: DuckDBPyConnection, definition: Defin
             f"create temp table moved_{key} as select {key} from population "
             f"where {key} in (select {key} from difference) group by {key} having {condition}"
         )
-    ((added,),) = connection.execute(
+    connection.execute(
         "insert into changed select source, source_key from state anti join gone using (digest) "
         f"where {' or '.join(f'{key} in (from moved_{key})' for key in moved)}"
-    ).fetchall()
-    if added:
-        _number(connection, definition, "changed")
+    )
 
 
 def _step(count: str) -> str:
@@ -168,23 +152,23 @@ def _population_moved(connection: DuckDBPyConnection) -> bool:
 def _compare(connection: DuckDBPyConnection, model: Model) -> None:
     """Compare the changed records with everybody: `found_pair`, by source and key; `rule_partner`, by exact rules."""
     blocks = [block_column(place) for place in range(1, len(model.definition.blocking) + 1)]
-    find_groups(connection)
+    connection.execute(
+        f"create or replace temp table {KEYS} as from known semi join changed using (source, source_key)"
+    )
     find_crowded(connection, model.definition, "population")
     for key in blocks:
         connection.execute(
             f"create temp table wanted_{key} as select distinct {key} from {KEYS} "
             f"where {key} not in (from crowded_{key})"
         )
-    rules = " or ".join(
-        f"{column} in (select link_group from membership where rule = {number})"
-        for number, column in enumerate(rule_columns(), start=1)
-    )
+    rules = " or ".join(f"{column} in (select {column} from new_record)" for column in rule_columns())
     connection.execute(f"create temp table rule_partner as select source, source_key from state where {rules}")
     connection.execute(
         "create temp table comparable as from changed union select source, source_key from state "
         f"where {' or '.join(f'{key} in (from wanted_{key})' for key in blocks)}"
     )
-    _number(connection, model.definition, "comparable")
+    number_records(connection, "from present semi join comparable using (source, source_key)")
+    _number_known(connection, key_columns(model.definition))
     connection.execute(
         f"create or replace view comparable_fact as select person_fact.*, changed.source is not null as {CHANGED} "
         "from person_fact left join changed using (source, source_key)"
@@ -202,18 +186,28 @@ def _reopen(connection: DuckDBPyConnection) -> None:
 
 
 def _reopen_families(connection: DuckDBPyConnection) -> bool:
-    """Add to `reopened` the components of families of which other members are thought to be others than before."""
-    label_first(connection)
-    ((added,),) = connection.execute(f"insert into reopened {sql_text('link_reopened_family')}").fetchall()
-    return bool(added)
+    """Add to `reopened` the components of families of which other members are thought to be others than before.
+
+    Nothing changed inside these components: they need not be decided alone once more. Makes `thought`, whom all
+    reopened records are thought to be before families are asked, by `record_key`.
+    """
+    connection.execute(f"create temp table asked as {sql_text('link_reopened_family')}")
+    connection.execute(f"create temp table thought as {sql_text('link_thought')}")
+    connection.execute("insert into reopened from asked")
+    return _count(connection, "asked") > 0
 
 
-def _decide(connection: DuckDBPyConnection, model: Model) -> None:
-    """Decide the reopened records alone, by the pairs found tonight and those of two records that did not change."""
-    _number(connection, model.definition, "reopened")
-    find_groups(connection)
+def _gather(connection: DuckDBPyConnection, model: Model) -> None:
+    """Number the reopened records; make what decisions need of them, from `known` and the pairs of both nights.
+
+    Pairs are those found tonight, and the earlier ones of two records that did not change.
+    """
+    assign_numbers(connection, "from present semi join reopened using (source, source_key)")
+    _number_known(connection, known_columns(model.definition))
+    take_groups(connection, KEYS)
+    connection.execute(f"create or replace temp view record_household as select {ID}, household from {KEYS}")
     find_decided(connection)
-    add_blocks(connection, model.definition, "person_fact", TABLE, "false")
+    connection.execute(f"create or replace table {TABLE} as select {ID}, {EXCLUSIVE}, {RIVAL} from {KEYS}")
     columns = ", ".join(pair_columns(model.definition))
     connection.execute(
         f"create or replace table {PAIR} as "
@@ -225,7 +219,28 @@ def _decide(connection: DuckDBPyConnection, model: Model) -> None:
         "inner join person_number as one on left_source = one.source and left_key = one.source_key "
         "inner join person_number as two on right_source = two.source and right_key = two.source_key"
     )
-    decide_alone(connection, model)
+
+
+def _number_known(connection: DuckDBPyConnection, columns: list[str]) -> None:
+    """Make `record_keys` of the records of `person_number`: these columns of `known`."""
+    connection.execute(
+        f"create or replace temp table {KEYS} as select {ID}, {', '.join(columns)} "
+        "from known inner join person_number using (source, source_key)"
+    )
+
+
+def _place_first_labels(connection: DuckDBPyConnection) -> None:
+    """From `thought` make `first_label`, `record_label` and `record_component` under tonight's last numbers."""
+    connection.execute(
+        f"create or replace temp table first_label as select {ID}, thought.* exclude (component) "
+        "from thought inner join person_number using (record_key)"
+    )
+    for name in ("label", "component"):
+        connection.execute(
+            f"create or replace temp table record_{name} as select own.{ID}, smallest.{ID} as label from thought "
+            "inner join person_number as own using (record_key) "
+            f"inner join person_number as smallest on thought.{name} = smallest.record_key"
+        )
 
 
 def _count(connection: DuckDBPyConnection, table: str) -> int:

@@ -28,7 +28,7 @@ def number_records(connection: DuckDBPyConnection, wanted: str) -> None:
     Only numbers are sorted, and the facts are joined afterwards: sorting whole records would need the memory of all.
     """
     assign_numbers(connection, wanted)
-    connection.execute(f"create or replace table person_record as {sql_text('link_records')}")
+    read_numbered(connection)
     derive_facts(connection)
 
 
@@ -42,6 +42,11 @@ def assign_numbers(connection: DuckDBPyConnection, wanted: str) -> None:
         "select *, md5_number_lower(source || '|' || source_key) as record_key, "
         f"row_number() over (order by source, source_key) as record_id from ({wanted})"
     )
+
+
+def read_numbered(connection: DuckDBPyConnection) -> None:
+    """Make `person_record` of the records of `person_number`."""
+    connection.execute(f"create or replace table person_record as {sql_text('link_records')}")
 
 
 def derive_facts(connection: DuckDBPyConnection) -> None:

@@ -1,12 +1,12 @@
 """What a night leaves for the next one about every record, and whether the next one may build on it.
 
 `record_state.parquet`, one row a record: `source`, `source_key`; `digest` of what was read of it; `component`, a number
-of the records that are decided together; `label`, whom it was thought to be before families were asked, and
-`household`, its family; the key columns of :mod:`~kampungkb.linkage.blocks` and `rule_1`… (its exact groups); and of
-its person: `linked` (known to another source too), `leads` (this is its first record), `repeated` (a source has several
-records of it); and of a record held against the registry's: `village`, `checked`, `missing` and `failed`, its verdict
-(:mod:`~kampungkb.linkage.accuracy`). It names people by their source keys, so it is personal data like the crosswalk
-beside it, and is deleted with that folder.
+of the records that are decided together; `label`, whom it was thought to be before families were asked; what a decision
+asks of the record: `household`, a number of its family, the key columns of :mod:`~kampungkb.linkage.blocks`, `rule_1`…
+(its exact groups), `exclusive_key` and `rival_key`; and of its person: `linked` (known to another source too), `leads`
+(this is its first record), `repeated` (a source has several records of it); and of a record held against the
+registry's: `village`, `checked`, `missing` and `failed`, its verdict (:mod:`~kampungkb.linkage.accuracy`). It names
+people by their source keys, so it is personal data like the crosswalk beside it, and is deleted with that folder.
 """
 
 import hashlib
@@ -21,9 +21,10 @@ from kampungkb.linkage.blocks import KEYS, key_columns
 from kampungkb.linkage.crosswalk import PERSON_LINK, RETIRED_LINK
 from kampungkb.linkage.model import Definition, Model
 from kampungkb.linkage.names import FOLDER
-from kampungkb.linkage.prediction import CANDIDATE_PAIR
+from kampungkb.linkage.prediction import CANDIDATE_PAIR, TABLE
 from kampungkb.linkage.review import DECISIONS, MATCH_REVIEW
-from kampungkb.linkage.rules import RULES
+from kampungkb.linkage.rules import rule_columns
+from kampungkb.linkage.splink_model import EXCLUSIVE, RIVAL
 from kampungkb.run import Run
 from kampungkb.settings import INCLUDE
 from kampungkb.validation.suites import Suite
@@ -59,21 +60,21 @@ def usable(earlier: Path | None, recipe: str) -> bool:
     return (pq.read_metadata(earlier / STATE).metadata or {}).get(b"recipe") == recipe.encode()
 
 
-def rule_columns() -> list[str]:
-    """The columns of the state that hold a record's groups of the exact rules."""
-    return [f"rule_{number}" for number in range(1, len(RULES) + 1)]
+def known_columns(definition: Definition) -> list[str]:
+    """The columns of the state that follow from the record alone: they stay while its digest stays."""
+    return [*key_columns(definition), *rule_columns(), "household", EXCLUSIVE, RIVAL]
 
 
 def state_of(definition: Definition) -> str:
     """SQL: the state of the records that were decided tonight."""
-    groups = ", ".join(
-        f"max(link_group) filter (rule = {number}) as {name}" for number, name in enumerate(rule_columns(), start=1)
-    )
-    columns = ", ".join([*(f"{KEYS}.{name}" for name in key_columns(definition)), *rule_columns(), *VERDICT])
+    columns = [f"{KEYS}.{name}" for name in key_columns(definition)]
+    columns += [f"rule_group.{name}" for name in rule_columns()]
+    columns += [f"{TABLE}.{name}" for name in (EXCLUSIVE, RIVAL)]
+    columns += [f"verdict.{name}" for name in VERDICT]
     return (
-        f"with rule_group as (select record_id, {groups} from membership group by record_id), "
-        f"settled as ({sql_text('link_settled')}) "
-        f"select settled.* exclude (record_id), {columns} from settled "
-        f"inner join {KEYS} using (record_id) left join rule_group using (record_id) "
-        "left join verdict using (source, source_key)"
+        f"with settled as ({sql_text('link_settled')}) "
+        f"select settled.* exclude (record_id), {', '.join(columns)} from settled "
+        f"inner join {KEYS} using (record_id) inner join {TABLE} using (record_id) "
+        "left join rule_group using (record_id) "
+        "left join verdict on settled.source = verdict.source and settled.source_key = verdict.source_key"
     )
