@@ -20,7 +20,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from kampungkb.connections import FAMILY_WORKBOOKS, is_sample
 from kampungkb.errors import ConfigurationError
 from kampungkb.lake import private_folder
-from kampungkb.pseudonym import Keys
+from kampungkb.pseudonym import Keys, key_check
 from kampungkb.run import Run
 from kampungkb.settings import Settings
 
@@ -39,12 +39,15 @@ def check_file(settings: Settings, *, sample: bool) -> Path:
 def keys_of(run: Run) -> Keys:
     """The chain of keys, oldest first.
 
-    Raises :class:`ConfigurationError` for a missing key, and for one that does not open those before it.
+    Raises :class:`ConfigurationError` for a missing key, and for another one than the lake's.
     """
     key = run.pseudonym_key
     path = check_file(run.settings, sample=is_of_sample(run))
-    _, _, sealed = path.read_text(encoding="ascii").partition("\n") if path.exists() else ("", "", "")
-    return (*unseal(run, sealed), key)
+    check, _, sealed = path.read_text(encoding="ascii").partition("\n") if path.exists() else ("", "", "")
+    keys = (*unseal(run, sealed), key)
+    if check and check != key_check(keys):
+        raise another_key(run.settings)
+    return keys
 
 
 def seal(keys: Keys, key: bytes) -> str:

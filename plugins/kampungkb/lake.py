@@ -3,16 +3,15 @@
 Steps use the lake side by side (:func:`in_use`); what rewrites it as a whole has it alone (:func:`alone`).
 """
 
-import fcntl
 import os
 import shutil
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from pathlib import Path
 
 from kampungkb.errors import KampungkbError
+from kampungkb.file_lock import held
 from kampungkb.settings import Settings
 
 PARTIAL = ".partial-"
@@ -51,10 +50,11 @@ def scores(settings: Settings, as_of: date) -> Path:
 
 def _settle(target: Path, workshop: Path) -> None:
     """Undo what was not finished: a retired folder goes back where no new one stands, the rest is removed."""
-    retired = workshop / "old"
+    fresh, retired = workshop / "new", workshop / "old"
     if retired.exists() and not target.exists():
         os.rename(retired, target)
-    shutil.rmtree(workshop, ignore_errors=True)
+    for folder in (fresh, retired):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -63,24 +63,64 @@ def replacing(target: Path) -> Iterator[Path]:
 
     A process killed inside the block leaves a `.partial-*` folder beside the target, which the next use removes.
     Killed between the two renames at the end, it leaves the old folder there, and the next use puts it back.
+    One process at a time replaces a folder. Raises :class:`KampungkbError` where another one takes longer than
+    :data:`WAIT_SECONDS`.
     """
-    private_folder(target.parent)
-    workshop = target.with_name(f"{PARTIAL}{target.name}")
-    _settle(target, workshop)
-    fresh = private_folder(workshop / "new")
-    try:
-        yield fresh
-        if target.exists():
-            os.rename(target, workshop / "old")
-        os.rename(fresh, target)
-    finally:
+    with _workshop(target) as workshop:
         _settle(target, workshop)
+        fresh = private_folder(workshop / "new")
+        try:
+            yield fresh
+            if target.exists():
+                os.rename(target, workshop / "old")
+            os.rename(fresh, target)
+        finally:
+            _settle(target, workshop)
+            shutil.rmtree(workshop, ignore_errors=True)
+
+
+@contextmanager
+def _workshop(target: Path) -> Iterator[Path]:
+    """The folder beside `target` in which its successor is made, for us alone."""
+    workshop = target.with_name(f"{PARTIAL}{target.name}")
+    while True:
+        private_folder(workshop)
+        with ExitStack() as until_the_end:
+            try:
+                descriptor = until_the_end.enter_context(_awaited(workshop))
+                ours = os.path.samestat(os.fstat(descriptor), workshop.stat())
+            except FileNotFoundError:
+                ours = False
+            if ours:  # and not one that its holder has removed while we waited for it
+                yield workshop
+                return
+
+
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Keep other loads from adding to a folder meanwhile; waits for them as :func:`replacing` does."""
+    with _awaited(private_folder(folder)):
+        yield
+
+
+@contextmanager
+def _awaited(folder: Path) -> Iterator[int]:
+    with ExitStack() as until_the_end:
+        try:
+            descriptor = until_the_end.enter_context(held(folder, wait=WAIT_SECONDS))
+        except BlockingIOError:
+            raise KampungkbError(
+                f"Another load has been working on {folder.name.removeprefix(PARTIAL)} in {folder.parent} for over "
+                f"{WAIT_SECONDS:.0f} seconds. Nothing was changed; let it finish (or end it), then run again."
+            ) from None
+        yield descriptor
 
 
 def settle_all(settings: Settings) -> None:
     """Finish or undo whatever killed processes have left half done, anywhere in the lake; for who has it alone."""
     for workshop in sorted(settings.lake.rglob(f"{PARTIAL}*")):
         _settle(workshop.with_name(workshop.name.removeprefix(PARTIAL)), workshop)
+        shutil.rmtree(workshop, ignore_errors=True)
 
 
 @contextmanager
@@ -89,8 +129,7 @@ def in_use(settings: Settings) -> Iterator[None]:
 
     Raises :class:`KampungkbError` where a rotation of the key has not ended.
     """
-    with _lock(settings) as descriptor:
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
+    with held(_lock_file(settings), shared=True):
         refuse_half_rekeyed(settings)
         yield
 
@@ -111,29 +150,20 @@ def alone(settings: Settings, *, half_rekeyed: bool = False) -> Iterator[None]:
     Raises :class:`KampungkbError` where a step does not end within :data:`WAIT_SECONDS`, and where a rotation of the
     key has not ended, unless the caller ends it (`half_rekeyed`).
     """
-    deadline = time.monotonic() + WAIT_SECONDS
-    with _lock(settings) as descriptor:
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise KampungkbError(
-                        f"A load has been working in the lake for over {WAIT_SECONDS:.0f} seconds. Nothing was "
-                        "changed; let it finish (or end it), then run again."
-                    ) from None
-                time.sleep(0.1)
+    with ExitStack() as until_the_end:
+        try:
+            until_the_end.enter_context(held(_lock_file(settings), wait=WAIT_SECONDS))
+        except BlockingIOError:
+            raise KampungkbError(
+                f"A load has been working in the lake for over {WAIT_SECONDS:.0f} seconds. Nothing was "
+                "changed; let it finish (or end it), then run again."
+            ) from None
         if not half_rekeyed:
             refuse_half_rekeyed(settings)
         yield
 
 
-@contextmanager
-def _lock(settings: Settings) -> Iterator[int]:
-    """The open lock file; the kernel lets the lock go when the process ends, however it ends."""
-    descriptor = os.open(private_folder(settings.root) / "lake.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+def _lock_file(settings: Settings) -> Path:
+    path = private_folder(settings.root) / "lake.lock"
+    path.touch(mode=0o600)
+    return path

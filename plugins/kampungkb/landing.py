@@ -2,10 +2,11 @@
 
 What comes in: a run and a source id. What goes out: `lake/landing/<source>/<as_of>.<n>/` with one Parquet file a
 table and `manifest.json`, and a :class:`~kampungkb.refs.Snapshot` that points to it. A run for a date that has a
-snapshot replays it; a run for a date before the newest snapshot of any source never extracts, because the past
-cannot be read any more; everything else reads the source, and where that cannot be reached the last good snapshot
-stands in for up to a week. An erased person is left out before a snapshot is
-landed. A snapshot that the gates or a person held back (:mod:`kampungkb.verdicts`) is none of
+snapshot replays it, unless what that could not read (a workbook half copied) has changed since; a run for a date
+before the newest snapshot of any source never extracts, because the past cannot be read any more; everything else
+reads the source, and where that cannot be reached the last good snapshot stands in for up to a week. One load at a
+time lands a source: another one waits, and replays. An erased person is left out before a snapshot is landed.
+A snapshot that the gates or a person held back (:mod:`kampungkb.verdicts`) is none of
 these: it is neither replayed nor built upon, and the last good one stands in on its date.
 """
 
@@ -37,7 +38,6 @@ __all__ = ["Drift", "Manifest", "TableFile", "extract", "latest_snapshot", "read
 
 MANIFEST = "manifest.json"
 STAND_IN_DAYS = 7
-LEFTOVER_SECONDS = 24 * 3600
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,11 @@ def extract(run: Run, source: str) -> Snapshot:
     """
     connection = run.connection(source)
     guard_key(run)
+    with lake.one_at_a_time(lake.landing(run.settings, source)):
+        return _extract(run, source, connection)
+
+
+def _extract(run: Run, source: str, connection: Connection) -> Snapshot:
     sample = is_sample(connection)
     latest = latest_snapshot(run.settings, source, not_after=run.as_of, sample=sample)
     newest = _newest_date(run, sample)
@@ -60,13 +65,25 @@ def extract(run: Run, source: str) -> Snapshot:
     if held_back is not None:
         return stand_in(run, source, held_back)
     if latest is not None and latest.as_of == run.as_of and not run.force:
-        if latest.origin == origin(connection):
+        anew = _reason_to_read_anew(run, connection, latest)
+        if anew is None:
             return _replay(run, latest)
-        log.info("%s: the connection has changed since snapshot %s, reading it anew", source, latest.snapshot_id)
+        log.info("%s: %s since snapshot %s, reading it anew", source, anew, latest.snapshot_id)
     try:
         return _land(run, source, connection, latest)
     except SourceUnavailable as fault:
         return _stand_in(run, source, latest, fault)
+
+
+def _reason_to_read_anew(run: Run, connection: Connection, latest: Manifest) -> str | None:
+    """Why the snapshot of the date is not the answer, if it is not."""
+    if latest.origin != origin(connection):
+        return "the connection has changed"
+    path = snapshot_path(run.settings, latest)
+    landed = Previous(manifest=latest, path=path, same_origin=True, same_way=False)
+    if not _damaged(latest, path) and source_module(latest.source).readable_since(connection, landed):
+        return "what could not be read has changed"
+    return None
 
 
 def read_manifest(snapshot: Path) -> Manifest:
@@ -247,10 +264,9 @@ def _land(run: Run, source: str, connection: Connection, latest: Manifest | None
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what killed extractions of earlier days have left: it holds personal data and nobody needs it."""
-    for leftover in folder.glob(".partial-*"):
-        if time.time() - leftover.stat().st_mtime > LEFTOVER_SECONDS:
-            shutil.rmtree(leftover, ignore_errors=True)
+    """Remove what killed extractions have left: it holds personal data and nobody needs it."""
+    for leftover in folder.glob(f"{lake.PARTIAL}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _previous(run: Run, latest: Manifest | None, connection: Connection, way: str) -> Previous | None:

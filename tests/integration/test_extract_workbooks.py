@@ -230,6 +230,20 @@ def test_a_bad_workbook_is_rejected_with_a_reason_and_no_other_suffers(
     assert {row["file"] for row in table(snapshot, "keluarga")} == {"good.xlsx"}
 
 
+def test_a_workbook_that_was_half_copied_is_read_by_the_next_run_of_the_date(
+    land: Callable[..., Snapshot], folder: Path
+) -> None:
+    usual_workbook(folder / "good.xlsx")
+    _cut(folder / "copied.xlsx")
+    half = land()
+    assert land().snapshot_id == half.snapshot_id
+    usual_workbook(folder / "copied.xlsx")
+    whole = land()
+    assert (whole.replayed, whole.parsed) == (False, 1)
+    assert {row["file"] for row in table(whole, "keluarga")} == {"copied.xlsx", "good.xlsx"}
+    assert land().snapshot_id == whole.snapshot_id
+
+
 @pytest.mark.parametrize("column", ["RT", "RW", "ALAMAT", "P.14", "P.18"])
 def test_an_optional_column_may_be_absent_and_is_drift(
     land: Callable[..., Snapshot], folder: Path, column: str

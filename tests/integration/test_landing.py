@@ -1,10 +1,9 @@
 """When a source is read, and when an earlier snapshot is the answer."""
 
 import datetime as dt
-import os
 import stat
-import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -235,15 +234,19 @@ def test_sample_and_real_snapshots_never_stand_in_for_one_another(
         world.land(12)
 
 
-def test_what_a_killed_extraction_of_an_earlier_day_left_is_removed(world: World) -> None:
+def test_what_a_killed_extraction_left_is_removed(world: World) -> None:
     folder = world.land(0).path.parent
-    for name, age in (("old", 25), ("running", 1)):
-        (folder / f".partial-{name}").mkdir()
-        (folder / f".partial-{name}" / "biodata_wni.parquet").write_bytes(b"rows")
-        then = time.time() - age * 3600
-        os.utime(folder / f".partial-{name}", (then, then))
+    (folder / ".partial-2020-01-01.1").mkdir()
+    (folder / ".partial-2020-01-01.1" / "biodata_wni.parquet").write_bytes(b"rows")
     world.land(1)
-    assert [path.name for path in folder.glob(".partial-*")] == [".partial-running"]
+    assert list(folder.glob(".partial-*")) == []
+
+
+def test_two_loads_of_a_date_at_once_land_one_snapshot(world: World) -> None:
+    with ThreadPoolExecutor() as pool:
+        landed = [*pool.map(lambda _: world.land(0), range(2))]
+    assert sorted(snapshot.replayed for snapshot in landed) == [False, True]
+    assert ids(world) == [landed[0].snapshot_id]
 
 
 def test_a_damaged_snapshot_is_not_replayed(world: World) -> None:

@@ -10,7 +10,7 @@ from kampungkb import lake
 from kampungkb.connections import FAMILY_WORKBOOKS, Connection
 from kampungkb.errors import ConfigurationError, KampungkbError
 from kampungkb.key_guard import guard_key
-from kampungkb.key_ring import seal, unseal
+from kampungkb.key_ring import keys_of, seal, unseal
 from kampungkb.run import Run
 from kampungkb.settings import Settings
 
@@ -29,6 +29,13 @@ def test_the_first_key_of_a_lake_is_its_key(run: Run) -> None:
     guard_key(under(run, "first"))
     with pytest.raises(ConfigurationError, match="KAMPUNGKB_PSEUDONYM_KEY is not the key"):
         guard_key(under(run, "second"))
+
+
+def test_a_key_that_changes_during_a_load_makes_no_pseudonyms(run: Run) -> None:
+    guard_key(under(run, "first"))
+    assert keys_of(under(run, "first")) == (b"first",)
+    with pytest.raises(ConfigurationError, match="KAMPUNGKB_PSEUDONYM_KEY is not the key"):
+        keys_of(under(run, "second"))
 
 
 def test_the_sample_has_a_key_of_its_own(run: Run) -> None:

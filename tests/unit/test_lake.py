@@ -4,11 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from kampungkb import lake
+from kampungkb.errors import KampungkbError
 from kampungkb.settings import PROJECT_ROOT
 
 
@@ -59,6 +61,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from kampungkb import lake
+from kampungkb.errors import KampungkbError
 
 target, moment = Path(sys.argv[1]), sys.argv[2]
 rename = os.rename
@@ -103,3 +106,29 @@ def test_a_process_killed_between_the_renames_loses_nothing(tmp_path: Path) -> N
         raise RuntimeError("again")
     assert (target / "rows.txt").read_text() == "first"
     assert _names(tmp_path) == ["scores"]
+
+
+def test_two_at_once_replace_a_folder_one_after_the_other(tmp_path: Path) -> None:
+    target = tmp_path / "scores"
+
+    def write(text: str) -> None:
+        with lake.replacing(target) as folder:
+            for number in range(20):
+                (folder / f"{number}.txt").write_text(text)
+
+    texts = [str(number) for number in range(8)]
+    with ThreadPoolExecutor(len(texts)) as pool:
+        list(pool.map(write, texts))
+    assert len({path.read_text() for path in target.iterdir()}) == 1
+    assert len(_names(target)) == 20
+    assert _names(tmp_path) == ["scores"]
+
+
+def test_who_waits_too_long_for_a_folder_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lake, "WAIT_SECONDS", 0.0)
+    with (
+        lake.replacing(tmp_path / "scores"),
+        pytest.raises(KampungkbError, match="Another load has been working on scores"),
+        lake.replacing(tmp_path / "scores"),
+    ):
+        pass

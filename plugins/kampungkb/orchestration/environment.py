@@ -29,6 +29,11 @@ def airflow_home(settings: Settings) -> Path:
     return settings.root / "airflow"
 
 
+def metadata_file(settings: Settings) -> Path:
+    """Airflow's metadata database."""
+    return airflow_home(settings) / "airflow.db"
+
+
 def kept_secret(settings: Settings, name: str) -> str:
     """A random secret of this home, 256 bits as URL-safe base64; made at first use, readable by the owner alone."""
     path = private_folder(settings.root / "secrets") / name
@@ -72,7 +77,7 @@ def airflow_environment(settings: Settings, environ: Mapping[str, str], port: in
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__API__SECRET_KEY": kept_secret(settings, "api_secret_key"),
         "AIRFLOW__API_AUTH__JWT_SECRET": kept_secret(settings, "jwt_secret"),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{airflow_home(settings) / 'airflow.db'}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{metadata_file(settings)}",
         "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
         "AIRFLOW__OPENLINEAGE__NAMESPACE": "kampungkb",
         "AIRFLOW__OPENLINEAGE__TRANSPORT": environ.get("AIRFLOW__OPENLINEAGE__TRANSPORT") or json.dumps(TRANSPORT),

@@ -1,11 +1,11 @@
 """One Airflow a home at a time: two would run the same tasks twice on one metadata database."""
 
-import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from kampungkb.errors import ConfigurationError
+from kampungkb.file_lock import held
 from kampungkb.lake import private_folder
 from kampungkb.orchestration.environment import airflow_home
 from kampungkb.settings import Settings
@@ -18,12 +18,12 @@ def alone(settings: Settings, purpose: str) -> Iterator[None]:
     Raises :class:`ConfigurationError` where another process holds it, saying what that one does.
     """
     path = private_folder(airflow_home(settings)) / "lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
+    path.touch(mode=0o600)
+    with ExitStack() as until_the_end:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            descriptor = until_the_end.enter_context(held(path, wait=0))
         except BlockingIOError:
-            holder = os.read(descriptor, 200).decode(errors="replace").strip() or "another process"
+            holder = path.read_text(encoding="utf-8", errors="replace").strip() or "another process"
             raise ConfigurationError(
                 f"{settings.root} is in use by {holder}. Wait until it ends, or stop it; where it is Airflow's UI, "
                 "start the load there (nightly_load, Trigger)."
@@ -31,5 +31,3 @@ def alone(settings: Settings, purpose: str) -> Iterator[None]:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"`kampungkb {purpose}` (process {os.getpid()})".encode(), 0)
         yield
-    finally:
-        os.close(descriptor)

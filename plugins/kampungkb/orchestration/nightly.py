@@ -16,7 +16,13 @@ from subprocess import Popen
 from kampungkb.connections import Connection
 from kampungkb.errors import KampungkbError
 from kampungkb.lake import private_folder
-from kampungkb.orchestration.environment import DAGS, airflow_environment, airflow_home, migrated_marker
+from kampungkb.orchestration.environment import (
+    DAGS,
+    airflow_environment,
+    airflow_home,
+    metadata_file,
+    migrated_marker,
+)
 from kampungkb.orchestration.journal import Entry, journal_path, read_journal
 from kampungkb.orchestration.lock import alone
 from kampungkb.orchestration.processes import running
@@ -61,9 +67,9 @@ class Loaded:
 
 
 def prepare_airflow(settings: Settings, environ: Mapping[str, str], log: Path, say: Say) -> None:
-    """Create or migrate Airflow's metadata database where the installed version has not done so yet."""
+    """Create or migrate Airflow's metadata database where the installed version has not done so, or it was lost."""
     marker = migrated_marker(settings)
-    if marker.exists():
+    if marker.exists() and metadata_file(settings).exists():
         return
     say("airflow_migrate")
     private_folder(airflow_home(settings))

@@ -99,6 +99,11 @@ def extract(run: Run, connection: Connection, previous: Previous | None, folder:
     return Extracted(watermark=_watermark(target), full_on=run.as_of, drift=_drift(table, tally), types=types)
 
 
+def readable_since(connection: Connection, landed: Previous) -> bool:
+    """It is read whole or not at all."""
+    return False
+
+
 def _fetch(client: Client, service: Service, run: Run, table: Table, kept: Path, target: Path) -> _Tally:
     """Write the distinct entries of all pages; raises :class:`_Mismatch` where their number is not the total."""
     started = time.perf_counter()

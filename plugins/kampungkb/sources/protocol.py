@@ -120,6 +120,10 @@ class Source(Protocol):
         """Read the source, building on `previous` where that gives the same rows as reading everything."""
         ...
 
+    def readable_since(self, connection: Connection, landed: Previous) -> bool:
+        """Whether a part of the source that the snapshot of the same date could not read may be readable by now."""
+        ...
+
 
 def made_with(contract: Contract, libraries: tuple[str, ...]) -> str:
     """Everything that decides how content becomes rows, as one comparable text."""

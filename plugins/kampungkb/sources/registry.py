@@ -57,6 +57,11 @@ def extract(run: Run, connection: Connection, previous: Previous | None, folder:
     return Extracted(watermark=watermark, full_on=full_on, drift=drift, types=types)
 
 
+def readable_since(connection: Connection, landed: Previous) -> bool:
+    """It is read whole or not at all."""
+    return False
+
+
 def _base(run: Run, previous: Previous | None, drift: Sequence[Drift]) -> Previous | None:
     """The snapshot to build on, or None where everything must be read."""
     if previous is None or run.force or not (previous.same_origin and previous.same_way):

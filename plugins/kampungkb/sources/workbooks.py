@@ -3,7 +3,7 @@
 What comes in: the folder of the connection `family_workbooks` and the previous snapshot. What goes out:
 `keluarga.parquet`, `anggota.parquet` and `workbooks.parquet` (one row a workbook: what became of it). A workbook
 whose checksum is known is not parsed again, its rows are copied; one that cannot be read (rule F00) is left out, or
-its last good parse stands in; one that is gone takes its families along.
+its last good parse stands in, until it has changed; one that is gone takes its families along.
 """
 
 import json
@@ -68,6 +68,16 @@ def extract(run: Run, connection: Connection, previous: Previous | None, folder:
     _write_outcome([outcome[file] for file in sorted(outcome)], folder)
     drift = merged_drift([d for p in outcome.values() if p.status == "read" for d in p.drift])
     return Extracted(drift=drift, parsed=len(changed))
+
+
+def readable_since(connection: Connection, landed: Previous) -> bool:
+    """Whether a workbook that could not be read, half copied perhaps, has changed since."""
+    unread = {file: parsed.sha256 for file, parsed in _known(landed).items() if parsed.status != "read"}
+    try:
+        files = list_workbooks(workbook_folder(connection)) if unread else {}
+    except (ConfigurationError, ContractError):
+        return False
+    return any(file in files and sha256_of(files[file]) != before for file, before in unread.items())
 
 
 def workbook_folder(connection: Connection) -> Path:
