@@ -5,10 +5,12 @@ computed once is kept by Spark's executors, and what a step writes becomes one P
 stands in a folder that driver and executors see under the same path.
 """
 
+import atexit
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +92,23 @@ def _on_this_machine(settings: Settings) -> dict[str, str]:
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.sql.shuffle.partitions": str(2 * settings.threads),
-        "spark.local.dir": str(private_folder(settings.root / "tmp")),
+        "spark.local.dir": str(_spill_folder(private_folder(settings.root / "tmp"))),
     }
+
+
+@cache
+def _spill_folder(scratch: Path) -> Path:
+    """Where Spark spills until this process ends: gone with it, or where it was killed with the next step."""
+    held = ExitStack()
+    folder = held.enter_context(working_folder(scratch))
+    held.callback(_stop)
+    atexit.register(held.close)
+    return folder
+
+
+def _stop() -> None:
+    if running := SparkSession.getActiveSession():
+        running.stop()
 
 
 class Found:
@@ -121,7 +138,7 @@ class SparkEngine:
         self.macros: dict[str, Macro] = {}
         self._folder = folder
         self._kept: dict[str, DataFrame] = {}
-        self._copies = 0
+        self._files = 0
 
     def execute(self, query: str, parameters: object = None) -> Found:
         """Run a statement in DuckDB's dialect; `parameters` are its `?` (a sequence) or `$name` (a mapping)."""
@@ -149,7 +166,16 @@ class SparkEngine:
 
     def frame(self, query: exp.Expr) -> DataFrame:
         """The rows of a query, not computed yet."""
+        for read in list(query.find_all(exp.ReadCSV)):
+            read.parent.replace(exp.to_table(self._csv(read.name)))  # type: ignore[union-attr]
         return self.session.sql(spark_sql(query, self.macros))
+
+    def _csv(self, path: str) -> str:
+        """A view over a CSV file with a header, all columns text."""
+        self._files += 1
+        name = f"csv_{self._files}"
+        self.session.read.csv(f"file://{path}", header=True, escape='"').createOrReplaceTempView(name)
+        return name
 
     def expression(self, condition: str) -> str:
         """An SQL expression in Spark's dialect."""
@@ -163,21 +189,24 @@ class SparkEngine:
 
     def _create_table(self, statement: exp.Create) -> None:
         if isinstance(statement.this, exp.Schema):
-            columns = ", ".join(f"`{each.name}` {spark_type(each)}" for each in statement.this.expressions)
-            self._keep(statement.this.this.name, self.session.createDataFrame([], columns))
+            # Not createDataFrame: it would start Python on the executors.
+            columns = [f"cast(null as {spark_type(each)}) as `{each.name}`" for each in statement.this.expressions]
+            self._keep(statement.this.this.name, self.session.sql(f"select {', '.join(columns)} where false"))
         else:
             self._keep(statement.this.name, self.frame(statement.expression))
 
     def _insert(self, statement: exp.Insert) -> None:
         name, source = statement.this.name, statement.expression
+        if isinstance(source, exp.Values):
+            source = exp.select("*").from_(exp.Subquery(this=source))
+        self.append(name, self.frame(source), by_name=bool(statement.args.get("by_name")))
+
+    def append(self, name: str, added: DataFrame, *, by_name: bool = False) -> None:
+        """Add rows to a table; columns are taken in their order unless told otherwise."""
         table = self._kept[name]
-        added = self.frame(
-            exp.select("*").from_(exp.Subquery(this=source)) if isinstance(source, exp.Values) else source
-        )
-        names = table.columns if statement.args.get("by_name") else added.columns
-        typed = [
-            added[f"`{n}`"].cast(f.dataType).alias(f.name) for n, f in zip(names, table.schema.fields, strict=True)
-        ]
+        names = table.columns if by_name else added.columns
+        fields = zip(names, table.schema.fields, strict=True)
+        typed = [added[f"`{name}`"].cast(field.dataType).alias(field.name) for name, field in fields]
         self._keep(name, table.unionAll(added.select(*typed)))
 
     def _keep(self, name: str, frame: DataFrame) -> None:
@@ -186,8 +215,8 @@ class SparkEngine:
         self._kept[name].createOrReplaceTempView(name)
 
     def _copy(self, query: exp.Expr, path: Path) -> None:
-        self._copies += 1
-        parts = self._folder / f"copy-{self._copies}"
+        self._files += 1
+        parts = self._folder / f"copy-{self._files}"
         self.frame(query).write.parquet(f"file://{parts}")
         try:
             _join(sorted(parts.glob("*.parquet")), path)

@@ -10,11 +10,12 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from kampungkb.engine.duckdb import sql_text
+from kampungkb.engine.interface import write
 from kampungkb.errors import ConfigurationError, ReconciliationError
 from kampungkb.run import Run
 from kampungkb.validation import staging
 from kampungkb.validation.judging import judge
-from kampungkb.validation.recording import create_checking, write
+from kampungkb.validation.recording import create_checking
 from kampungkb.validation.results import FILE, Outcome, Results, TableResults, write_results
 from kampungkb.validation.staging import quoted
 from kampungkb.validation.suites import Suite, read_suite

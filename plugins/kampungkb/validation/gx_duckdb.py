@@ -1,8 +1,8 @@
-"""Great Expectations on an open DuckDB database: how many rows break each expectation, and which.
+"""Great Expectations on the tables of an open engine: how many rows break each expectation, and which.
 
 Two things Great Expectations lacks for this. Its SQL engine closes the connection before it fetches, and DuckDB
 then drops the result: :class:`DuckDBExecutionEngine` keeps the connection. And it has no expectation for a
-condition written in SQL: :class:`ExpectColumnValuesToSatisfySql` is one.
+condition written in SQL: :class:`ExpectColumnValuesToSatisfySql` is one. Spark's tables: `gx_spark.py`.
 
 Importing this module imports Great Expectations, which takes some seconds: import it where a suite is run.
 """
@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Protocol
 
 import duckdb
 import great_expectations as gx
@@ -23,6 +23,8 @@ from great_expectations.core.expectation_validation_result import ExpectationVal
 from great_expectations.data_context.data_context.ephemeral_data_context import EphemeralDataContext
 from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
 from great_expectations.exceptions.exceptions import GreatExpectationsError
+from great_expectations.execution_engine.execution_engine import ExecutionEngine
+from great_expectations.execution_engine.sparkdf_execution_engine import SparkDFExecutionEngine
 from great_expectations.execution_engine.sqlalchemy_batch_data import SqlAlchemyBatchData
 from great_expectations.execution_engine.sqlalchemy_execution_engine import SqlAlchemyExecutionEngine
 from great_expectations.expectations.expectation import ColumnMapExpectation
@@ -38,6 +40,7 @@ from great_expectations.expectations.registry import get_metric_kwargs
 from great_expectations.validator.metric_configuration import MetricConfiguration
 from great_expectations.validator.validator import Validator
 
+from kampungkb.engine.interface import Engine
 from kampungkb.errors import ConfigurationError, KampungkbError
 from kampungkb.validation.results import Outcome
 from kampungkb.validation.suites import Expectation
@@ -61,10 +64,18 @@ class ColumnValuesSatisfySql(ColumnMapMetricProvider):
 
     @column_condition_partial(engine=SqlAlchemyExecutionEngine)
     def _sqlalchemy(cls, column: Any, condition: str, where: str | None = None, **_: Any) -> Any:  # noqa: N805
-        met = f"coalesce(({condition}), false)"
-        if where:
-            met = f"({met} or not coalesce(({where}), false))"
-        return sqlalchemy.literal_column(met, sqlalchemy.Boolean)
+        return sqlalchemy.literal_column(_met(condition, where), sqlalchemy.Boolean)
+
+    @column_condition_partial(engine=SparkDFExecutionEngine)
+    def _spark(cls, column: Any, condition: str, where: str | None = None, **_: Any) -> Any:  # noqa: N805
+        from pyspark.sql import functions  # an extra
+
+        return functions.expr(_met(condition, where))
+
+
+def _met(condition: str, where: str | None) -> str:
+    met = f"coalesce(({condition}), false)"
+    return f"({met} or not coalesce(({where}), false))" if where else met
 
 
 class ExpectColumnValuesToSatisfySql(ColumnMapExpectation):
@@ -109,8 +120,65 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
         self.engine.dispose()
 
 
+class Judged(Protocol):
+    """A table that Great Expectations can look at."""
+
+    @property
+    def engine(self) -> ExecutionEngine[Any]:
+        """Great Expectations' engine for it."""
+
+    @property
+    def data(self) -> Any:
+        """Its rows, for that engine."""
+
+    def in_dialect(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments of an expectation, SQL among them as the engine reads it."""
+
+    def insert_failures(self, failing: Mapping[int, tuple[Any, dict[str, Any]]]) -> None:
+        """Insert into `failure` the rows that meet a condition within a domain, by the number of the expectation."""
+
+    def close(self) -> None:
+        """Let go of what looking at it needed."""
+
+
+class DuckDBTable:
+    """A table or view of an open DuckDB database."""
+
+    def __init__(self, database: duckdb.DuckDBPyConnection, table: str) -> None:
+        self.engine = DuckDBExecutionEngine(database)
+        self.data = SqlAlchemyBatchData(self.engine, table_name=table)
+
+    def in_dialect(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments as they are: suites are written in DuckDB's dialect."""
+        return dict(kwargs)
+
+    def insert_failures(self, failing: Mapping[int, tuple[Any, dict[str, Any]]]) -> None:
+        """As :class:`Judged` says, a statement for each expectation."""
+        with self.engine.get_connection() as connection:
+            for number, (condition, domain) in failing.items():
+                found: Any = (
+                    sqlalchemy.select(sqlalchemy.column(ROW_ID), sqlalchemy.literal(number))
+                    .select_from(self.engine.get_domain_records(domain))
+                    .where(condition)
+                )
+                connection.execute(sqlalchemy.insert(FAILURE).from_select([ROW_ID, "expectation"], found))
+            connection.commit()
+
+    def close(self) -> None:
+        """Close the connection; the database stays open for its owner."""
+        self.engine.close()
+
+
+def _judged(database: Engine, table: str) -> Judged:
+    if isinstance(database, duckdb.DuckDBPyConnection):
+        return DuckDBTable(database, table)
+    from kampungkb.validation.gx_spark import SparkTable
+
+    return SparkTable(database, table)
+
+
 def check(
-    database: duckdb.DuckDBPyConnection,
+    database: Engine,
     table: str,
     suite: str,
     expectations: Mapping[int, Expectation],
@@ -125,17 +193,19 @@ def check(
     """
     if not expectations:
         return {}
-    engine = DuckDBExecutionEngine(database)
+    judged = _judged(database, table)
     try:
-        validator = _validator(engine, table)
-        results = _validate(validator, suite, expectations, parameters)
+        validator = _validator(judged)
+        results = _validate(validator, judged, suite, expectations, parameters)
         if any(_raised(result) for result in results.values()):
-            raise KampungkbError(_what_is_broken(engine, table, suite, expectations, parameters))
+            raise KampungkbError(_what_is_broken(judged, suite, expectations, parameters))
         outcomes = {number: _outcome(result.result) for number, result in results.items()}
-        _insert_failures(validator, engine, {n: r for n, r in results.items() if outcomes[n].unexpected > 0})
+        failing = _conditions(validator, {n: r for n, r in results.items() if outcomes[n].unexpected > 0})
+        if failing:
+            judged.insert_failures(failing)
         return outcomes
     finally:
-        engine.close()
+        judged.close()
 
 
 @cache
@@ -147,18 +217,21 @@ def _context() -> EphemeralDataContext:
     return context
 
 
-def _validator(engine: DuckDBExecutionEngine, table: str) -> Validator:
-    batch = Batch(data=SqlAlchemyBatchData(engine, table_name=table))  # type: ignore[arg-type]
-    return Validator(execution_engine=engine, data_context=_context(), batches=[batch])
+def _validator(judged: Judged) -> Validator:
+    return Validator(execution_engine=judged.engine, data_context=_context(), batches=[Batch(data=judged.data)])
 
 
 def _validate(
-    validator: Validator, suite: str, expectations: Mapping[int, Expectation], parameters: Mapping[str, Any]
+    validator: Validator,
+    judged: Judged,
+    suite: str,
+    expectations: Mapping[int, Expectation],
+    parameters: Mapping[str, Any],
 ) -> dict[int, ExpectationValidationResult]:
     # The suite is handed to `validate`: the validator's own copy would keep one expectation a column and type.
     found = validator.validate(
         expectation_suite=ExpectationSuite(
-            name=suite, expectations=[_of_gx(suite, number, e) for number, e in expectations.items()]
+            name=suite, expectations=[_of_gx(judged, suite, number, e) for number, e in expectations.items()]
         ),
         suite_parameters=dict(parameters),
         result_format=RESULT_FORMAT,  # type: ignore[arg-type]
@@ -175,9 +248,10 @@ def _outcome(result: Mapping[str, Any]) -> Outcome:
     return Outcome(elements=counts["element"], missing=counts["missing"], unexpected=counts["unexpected"])
 
 
-def _insert_failures(
-    validator: Validator, engine: DuckDBExecutionEngine, results: Mapping[int, ExpectationValidationResult]
-) -> None:
+def _conditions(
+    validator: Validator, results: Mapping[int, ExpectationValidationResult]
+) -> dict[int, tuple[Any, dict[str, Any]]]:
+    """The condition by which Great Expectations counted the failing rows, and its domain."""
     metrics = {}
     for number, result in results.items():
         configuration = result.expectation_config
@@ -190,20 +264,13 @@ def _insert_failures(
             metric_value_kwargs=kwargs["metric_value_kwargs"],
         )
     resolved, _ = validator.metrics_calculator.compute_metrics(metric_configurations=list(metrics.values()))
-    with engine.get_connection() as connection:
-        for number, metric in metrics.items():
-            condition, domain, _ = cast("tuple[Any, dict[str, Any], Any]", resolved[metric.id])
-            failing: Any = (
-                sqlalchemy.select(sqlalchemy.column(ROW_ID), sqlalchemy.literal(number))
-                .select_from(engine.get_domain_records(domain))
-                .where(condition)
-            )
-            connection.execute(sqlalchemy.insert(FAILURE).from_select([ROW_ID, "expectation"], failing))
-        connection.commit()
+    found: dict[int, Any] = {number: resolved[metric.id] for number, metric in metrics.items()}
+    return {number: (condition, domain) for number, (condition, domain, _) in found.items()}
 
 
-def _of_gx(suite: str, number: int, expectation: Expectation) -> GxExpectation:
-    configuration = ExpectationConfiguration(type=expectation.type, kwargs=expectation.kwargs, meta={"number": number})
+def _of_gx(judged: Judged, suite: str, number: int, expectation: Expectation) -> GxExpectation:
+    kwargs = judged.in_dialect(expectation.kwargs)
+    configuration = ExpectationConfiguration(type=expectation.type, kwargs=kwargs, meta={"number": number})
     try:
         built = configuration.to_domain_obj()
     except (GreatExpectationsError, ValueError, TypeError):
@@ -225,16 +292,12 @@ def _raised(result: ExpectationValidationResult) -> bool:
 
 
 def _what_is_broken(
-    engine: DuckDBExecutionEngine,
-    table: str,
-    suite: str,
-    expectations: Mapping[int, Expectation],
-    parameters: Mapping[str, Any],
+    judged: Judged, suite: str, expectations: Mapping[int, Expectation], parameters: Mapping[str, Any]
 ) -> str:
     """Name the broken expectations: checked together they fail together, so each is tried alone."""
     broken = []
     for number, expectation in expectations.items():
-        result = _validate(_validator(engine, table), suite, {number: expectation}, parameters)[number]
+        result = _validate(_validator(judged), judged, suite, {number: expectation}, parameters)[number]
         if _raised(result):
             broken.append(f"{expectation.meta.rule} on {expectation.column} ({_cause(str(result.exception_info))})")
     return (

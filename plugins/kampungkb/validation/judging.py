@@ -7,9 +7,8 @@ rule rejects, each with its `place` among those that repeat its key.
 
 from collections.abc import Iterable, Mapping
 
-import duckdb
-
 from kampungkb.contracts import Table
+from kampungkb.engine.interface import Engine
 from kampungkb.errors import ReconciliationError
 from kampungkb.run import Run
 from kampungkb.validation.results import Outcome
@@ -17,9 +16,7 @@ from kampungkb.validation.staging import quoted, row_text
 from kampungkb.validation.suites import Expectation, Repetition, Suite
 
 
-def judge(
-    database: duckdb.DuckDBPyConnection, run: Run, table: str, suite: Suite, declared: Table | None
-) -> list[Outcome]:
+def judge(database: Engine, run: Run, table: str, suite: Suite, declared: Table | None) -> list[Outcome]:
     """Judge every row of the staged table by its suite; returns an outcome for each expectation, in its order.
 
     Raises :class:`ReconciliationError` where the rows found are not as many as Great Expectations counts, and
@@ -38,7 +35,7 @@ def judge(
 
 
 def _record_failures(
-    database: duckdb.DuckDBPyConnection, run: Run, batch: str, suite: Suite, expectations: Mapping[int, Expectation]
+    database: Engine, run: Run, batch: str, suite: Suite, expectations: Mapping[int, Expectation]
 ) -> dict[int, Outcome]:
     # Great Expectations takes seconds to import, and only this step needs it.
     from kampungkb.validation.gx_duckdb import check
@@ -56,7 +53,7 @@ def _record_failures(
     return outcomes
 
 
-def _record_rejected(database: duckdb.DuckDBPyConnection, table: str, suite: Suite) -> None:
+def _record_rejected(database: Engine, table: str, suite: Suite) -> None:
     numbers = _numbers(n for n, e in enumerate(suite.expectations) if e.meta.effect == "reject")
     database.execute(
         f"create or replace table {table}_rejected as "
@@ -68,9 +65,7 @@ def _numbers(values: Iterable[int]) -> str:
     return f"cast([{', '.join(map(str, values))}] as integer[])"
 
 
-def _create_candidates(
-    database: duckdb.DuckDBPyConnection, table: str, repetition: Repetition, declared: Table | None
-) -> None:
+def _create_candidates(database: Engine, table: str, repetition: Repetition, declared: Table | None) -> None:
     """Place the rows that share a key; only those are sorted, and only they need their text.
 
     They are looked for by the hash of the key, which is quicker: rows of one hash and two keys do not share a place.

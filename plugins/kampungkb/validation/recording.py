@@ -1,11 +1,11 @@
 """What judged tables leave behind: quarantine, checks and accepted rows, written as Parquet."""
 
+from collections.abc import Sequence
 from pathlib import Path
-
-import duckdb
 
 from kampungkb.contracts import Table
 from kampungkb.engine.duckdb import sql_text
+from kampungkb.engine.interface import Engine, write
 from kampungkb.validation.staging import PLACE, literal, quoted, row_text
 from kampungkb.validation.suites import Expectation, Suite
 
@@ -23,13 +23,13 @@ create or replace table checks (
 """
 
 
-def create_records(database: duckdb.DuckDBPyConnection) -> None:
+def create_records(database: Engine) -> None:
     """Create the empty tables `quarantine` and `checks`."""
     for statement in RECORDS.split(";"):
         database.execute(statement)
 
 
-def record(database: duckdb.DuckDBPyConnection, source: str, table: str, suite: Suite, declared: Table | None) -> None:
+def record(database: Engine, source: str, table: str, suite: Suite, declared: Table | None) -> None:
     """Add what a judged table puts into quarantine and how often its rules were checked."""
     staged = _columns(database, table)
     database.execute(f"create or replace view rejected as select * from {table}_rejected")
@@ -43,13 +43,11 @@ def record(database: duckdb.DuckDBPyConnection, source: str, table: str, suite: 
     database.execute(f"insert into checks by name {sql_text('validate_checks')}")
 
 
-def _columns(database: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+def _columns(database: Engine, table: str) -> list[str]:
     return [str(row[0]) for row in database.execute(f"describe {table}").fetchall()]
 
 
-def _create_subject(
-    database: duckdb.DuckDBPyConnection, table: str, suite: Suite, staged: list[str], declared: Table | None
-) -> None:
+def _create_subject(database: Engine, table: str, suite: Suite, staged: list[str], declared: Table | None) -> None:
     """`subject`: the key, village and place of each row; `fingerprint`: what tells rows with one key apart."""
     parts = [f"cast({quoted(name)} as varchar)" for name in suite.meta.key]
     key = " || '-' || ".join(parts) if parts else "cast(null as varchar)"
@@ -71,21 +69,28 @@ def _create_subject(
         )
 
 
-def _create_ruling(database: duckdb.DuckDBPyConnection, suite: Suite) -> None:
+def _create_ruling(database: Engine, suite: Suite) -> None:
     """`ruling`: one row an expectation and what it records; a nulled value is recorded under each of its columns."""
     database.execute(
         "create or replace table ruling (expectation integer, rule varchar, action varchar, column_name varchar, "
         "reason varchar, breaks_key boolean)"
     )
+    rows = []
     for number, meta in enumerate(expectation.meta for expectation in suite.expectations):
         if meta.effect == "count":
             continue
         breaks_key = meta.effect == "reject" and bool(set(meta.columns) & set(suite.meta.key))
         for column in meta.columns if meta.effect == "null" else meta.columns[:1]:
-            database.execute(
-                "insert into ruling values (?, ?, ?, ?, ?, ?)",
-                [number, meta.rule, ACTION[meta.effect], column, meta.reason, breaks_key],
-            )
+            rows.append((number, meta.rule, ACTION[meta.effect], column, meta.reason, breaks_key))
+    _insert(database, "ruling", rows)
+
+
+def _insert(database: Engine, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+    if rows:
+        row = f"({', '.join('?' * len(rows[0]))})"
+        database.execute(
+            f"insert into {table} values {', '.join([row] * len(rows))}", [v for each in rows for v in each]
+        )
 
 
 def _checked_where(expectation: Expectation) -> str:
@@ -96,7 +101,7 @@ def _checked_where(expectation: Expectation) -> str:
     return " and ".join(terms) or "true"
 
 
-def create_checking(database: duckdb.DuckDBPyConnection, suite: Suite) -> list[list[str]]:
+def create_checking(database: Engine, suite: Suite) -> list[list[str]]:
     """Make `checking`: the check that each expectation belongs to; returns which rows each check looks at, as SQL.
 
     A check looks at a row where one of its conditions holds.
@@ -106,20 +111,19 @@ def create_checking(database: duckdb.DuckDBPyConnection, suite: Suite) -> list[l
         "severity varchar)"
     )
     checks: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    rows = []
     for number, expectation in enumerate(suite.expectations):
         meta = expectation.meta
         if meta.dimension is None:
             continue
         checks.setdefault((meta.rule, meta.columns), []).append(_checked_where(expectation))
         check_id = list(checks).index((meta.rule, meta.columns))
-        database.execute(
-            "insert into checking values (?, ?, ?, ?, ?)",
-            [number, check_id, meta.rule, meta.dimension, meta.severity],
-        )
+        rows.append((number, check_id, meta.rule, meta.dimension, meta.severity))
+    _insert(database, "checking", rows)
     return list(checks.values())
 
 
-def _count_checked(database: duckdb.DuckDBPyConnection, table: str, checks: list[list[str]]) -> None:
+def _count_checked(database: Engine, table: str, checks: list[list[str]]) -> None:
     """`checked`: rows checked, a check and village."""
     counts = [
         f"{{'check_id': {check_id}, 'checked': count(*) filter (where {' or '.join(wheres)})}}"
@@ -133,9 +137,7 @@ def _count_checked(database: duckdb.DuckDBPyConnection, table: str, checks: list
     )
 
 
-def write_accepted(
-    database: duckdb.DuckDBPyConnection, table: str, suite: Suite, declared: Table, folder: Path
-) -> None:
+def write_accepted(database: Engine, table: str, suite: Suite, declared: Table, folder: Path) -> None:
     """Write `<table>.parquet`: the rows that no rule rejects, without the values that a rule makes null."""
     staged = _columns(database, table)
     nullable = {column for e in suite.expectations if e.meta.effect == "null" for column in e.meta.columns}
@@ -160,8 +162,3 @@ def write_accepted(
         "left join nulled on staged.row_id = nulled.row_id"
     )
     write(database, sql_text(f"accept_{table}"), folder / f"{table}.parquet")
-
-
-def write(database: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
-    """Write the rows of a query as Parquet."""
-    database.execute(f"copy ({query}) to {literal(str(path))} (format parquet, compression zstd)")

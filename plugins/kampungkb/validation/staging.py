@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from kampungkb.connections import CIVIL_REGISTRY, HEALTH_INSURANCE
 from kampungkb.contracts import Column, Table, contract
 from kampungkb.engine.duckdb import sql_text
+from kampungkb.engine.interface import Engine
 from kampungkb.errors import ConfigurationError, ContractError
 from kampungkb.run import FAMILY_SURVEY, Run
 
@@ -70,14 +71,14 @@ def contract_table(source: str, table: str) -> Table | None:
         return None
 
 
-def create_macros(database: duckdb.DuckDBPyConnection, run: Run) -> None:
+def create_macros(database: Engine, run: Run) -> None:
     """Define the macros of `include/sql/transform/stage_*.sql` and `as_of()`, the date of the run."""
     for name in MACROS:
         database.execute(sql_text(f"stage_{name}"))
     database.execute(f"create or replace macro as_of() as date '{run.as_of.isoformat()}'")
 
 
-def create_region(database: duckdb.DuckDBPyConnection, run: Run) -> None:
+def create_region(database: Engine, run: Run) -> None:
     """Create the table `region` (one row a village: `village_code`) from the reference in force."""
     path = run.settings.reference("regions.csv")
     try:
@@ -98,12 +99,15 @@ def _label_map(column: Column) -> str:
     return f"map {{{', '.join(labels)}}}" if labels else "cast(map {} as map(varchar, varchar))"
 
 
-def _read_answers_once(database: duckdb.DuckDBPyConnection, columns: Iterable[Column]) -> frozenset[str]:
+def _read_answers_once(database: Engine, columns: Iterable[Column]) -> frozenset[str]:
     """Read codes and integers once a distinct cell, where a column of `landed` has few; returns those columns.
 
     What the cells say is kept in variables of the database, maps from cell to text and to number: DuckDB looks a cell
     up once for each entry of a Parquet dictionary, where it would read it once for each row.
+    Spark has no such variables.
     """
+    if not isinstance(database, duckdb.DuckDBPyConnection):
+        return frozenset()
     few = set()
     for column in columns:
         if column.kind not in ANSWERS:
@@ -162,7 +166,7 @@ def _parsed(source: str, column: Column, few: Set[str]) -> tuple[str, ...]:
             return (f"timestamp_of_{source}({name}) as {name}", f"{name} as {text}")
 
 
-def _create_parsed(database: duckdb.DuckDBPyConnection, source: str, table: str, path: Path) -> None:
+def _create_parsed(database: Engine, source: str, table: str, path: Path) -> None:
     landed = pq.read_schema(path).names
     declared = contract_table(source, table)
     columns = declared.columns if declared else ()
@@ -187,7 +191,7 @@ def _create_parsed(database: duckdb.DuckDBPyConnection, source: str, table: str,
     )
 
 
-def stage(database: duckdb.DuckDBPyConnection, source: str, table: str, landed: Path | None) -> None:
+def stage(database: Engine, source: str, table: str, landed: Path | None) -> None:
     """Create the table `<table>` by `stage_<table>.sql`, from the landed file where there is one.
 
     Columns every staged table has: `row_id` (unique) and `village` (a village of the reference, or `unknown`).

@@ -8,7 +8,8 @@ import duckdb
 import pyarrow.parquet as pq
 
 from kampungkb import lake
-from kampungkb.engine.duckdb import connect, sql_text
+from kampungkb.engine.duckdb import sql_text
+from kampungkb.engine.interface import Engine, connect, write
 from kampungkb.errors import ConfigurationError, ContractError, ReconciliationError
 from kampungkb.progress import through
 from kampungkb.refs import Snapshot, Validated
@@ -16,7 +17,7 @@ from kampungkb.run import Run
 from kampungkb.settings import EXPECTATIONS
 from kampungkb.validation import staging
 from kampungkb.validation.judging import judge
-from kampungkb.validation.recording import create_records, record, write, write_accepted
+from kampungkb.validation.recording import create_records, record, write_accepted
 from kampungkb.validation.results import Results, TableResults, write_results
 from kampungkb.validation.suites import Suite, read_suite
 
@@ -61,7 +62,7 @@ def validate(run: Run, snapshot: Snapshot, *, expectations: Path = EXPECTATIONS)
 
 
 def _validate_table(
-    database: duckdb.DuckDBPyConnection, run: Run, snapshot: Snapshot, table: str, suite: Suite, folder: Path
+    database: Engine, run: Run, snapshot: Snapshot, table: str, suite: Suite, folder: Path
 ) -> TableResults:
     started = monotonic()
     declared = staging.contract_table(snapshot.source, table)
