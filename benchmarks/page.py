@@ -112,7 +112,7 @@ def grow(connection: psycopg.Connection, villages: int, findings: int) -> None:
         )
     standing = connection.execute("select count(*) from ops.quarantine").fetchone()
     copies = max(1, round(findings / standing[0])) - 1 if standing else 0
-    for table in ("core.quarantine_history", "ops.quarantine"):
+    for table in ("core.quarantine_spell", "ops.quarantine_row"):
         columns = _columns(connection, table)
         moved = CODE.format("village_code", f"step % {times + 1}")
         values = [{"row_key": "row_key || '-' || step", "village_code": moved}.get(name, name) for name in columns]

@@ -5,15 +5,21 @@ import platform
 import resource
 import subprocess
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from datetime import date, timedelta
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import adbc_driver_postgresql.dbapi as adbc  # type: ignore[import-untyped]
 import pandas as pd
+import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pydantic import SecretStr
-from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, select, text
+from sqlalchemy import Engine, MetaData, Table, cast, create_engine, select, text
 
 from benchmarks.linkage_evaluation.measures import validated
 from benchmarks.linkage_evaluation.samples import accept
@@ -25,10 +31,13 @@ from kampungkb.scoring import score
 from kampungkb.settings import Settings
 from kampungkb.warehouse import embedded, publish
 from kampungkb.warehouse.differences import fill
+from kampungkb.warehouse.place import place_of
 from kampungkb.warehouse.staging import settle
 
 SAMPLE_FAMILIES = 5_800
-PANDAS_PART = 0.02
+PANDAS_PART = 0.25
+OURS, PSQL, PANDAS = "our load of the rows", "psql \\copy", "pandas to_sql"
+KEYED, BARE = "including all", "including defaults"  # keys and indexes, or none
 OTHERS = "others"  # schema of the tables that psql and pandas load
 
 
@@ -51,11 +60,43 @@ def publish_once(home: Path, as_of: date, references: References) -> dict[str, f
     settings = _settings(home)
     with embedded.running(settings) as server:
         run = Run(f"bench-{as_of}", as_of, settings, {WAREHOUSE: server.connection()})
-        started = time.monotonic()
-        published = publish(run, *references)
-        seconds = time.monotonic() - started
+        with clocks(settings) as taken:
+            published = publish(run, *references)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": seconds, "rows": sum(published.changed.values()), "peak_mib": peak}
+    return {**taken, "rows": sum(published.changed.values()), "peak_mib": peak}
+
+
+@contextmanager
+def clocks(settings: Settings) -> Iterator[dict[str, float]]:
+    """What passes within: `seconds` by the clock, and `processor` seconds of this process, its children and the server.
+
+    A busy machine stretches the one and hardly the other.
+    """
+    taken: dict[str, float] = {}
+    began, used = time.monotonic(), _processor(settings)
+    yield taken
+    taken |= {"seconds": time.monotonic() - began, "processor": _processor(settings) - used}
+
+
+def _processor(settings: Settings) -> float:
+    """Processor seconds until now: of this process and those it waited for, of the server and its sessions.
+
+    A session that has ended counts with the server, which waited for it.
+    """
+    server = (place_of(settings).data / "postmaster.pid").read_text().split()[0]
+    sessions = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    ticks = sum(sum(_ticks(process)[:2]) for process in sessions) + sum(_ticks(server))
+    return sum(each.ru_utime + each.ru_stime for each in used) + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _ticks(process: str) -> list[int]:
+    """utime, stime, cutime, cstime of `/proc/<process>/stat`; nothing of a process that has ended."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return [0, 0, 0, 0]
+    return [int(field) for field in fields[11:15]]
 
 
 def in_process(function: Any, *arguments: Any) -> Any:
@@ -73,19 +114,47 @@ def published_tables(engine: Engine) -> dict[str, int]:
     return {name: rows for name, rows in counted.items() if rows}
 
 
-def psql(uri: str, *commands: str) -> float:
-    """Run commands in one psql; seconds."""
-    started = time.monotonic()
+def psql(uri: str, *commands: str) -> None:
+    """Run commands in one psql."""
     command = ["psql", "-qX", "-v", "ON_ERROR_STOP=1", uri]
     subprocess.run(command, input="\n".join(commands), text=True, check=True)
-    return time.monotonic() - started
 
 
-def files_of(uri: str, tables: dict[str, int], folder: Path, form: str) -> dict[str, Path]:
-    """The rows of the tables as files that a COPY of that format reads."""
-    files = {name: folder / f"{name}.{form}" for name in tables}
-    psql(uri, *(f"\\copy {name} to '{file}' (format {form})" for name, file in files.items() if not file.exists()))
+def text_files(uri: str, tables: dict[str, int], folder: Path) -> dict[str, Path]:
+    """The rows of the tables as text files that a COPY reads."""
+    folder.mkdir()
+    files = {name: folder / f"{name}.text" for name in tables}
+    psql(uri, *(f"\\copy {name} to '{file}'" for name, file in files.items()))
     return files
+
+
+def parquet_files(uri: str, tables: dict[str, int], folder: Path, part: float = 1) -> dict[str, Path]:
+    """The rows of the tables, or a part of each, as Parquet files: numbers as float, JSON as text."""
+    folder.mkdir()
+    files = {name: folder / f"{name}.parquet" for name in tables}
+    with adbc.connect(uri) as connection, connection.cursor() as cursor:
+        for name, file in files.items():
+            cursor.execute(f"select {_in_parquet(uri, name)} from {name} limit {max(1, round(tables[name] * part))}")
+            rows = cursor.fetch_record_batch()
+            with pq.ParquetWriter(file, rows.schema, compression="zstd") as writer:
+                for batch in rows:
+                    writer.write_batch(batch)
+    return files
+
+
+def _in_parquet(uri: str, table: str) -> str:
+    """The columns of a table, cast where Parquet has no such type."""
+    schema, _, named = table.partition(".")
+    with psycopg.connect(uri) as connection:
+        columns = connection.execute(
+            "select column_name, data_type from information_schema.columns"
+            " where table_schema = %s and table_name = %s order by ordinal_position",
+            (schema, named),
+        ).fetchall()
+    casts = {"numeric": "double precision", "jsonb": "text"}
+    return ", ".join(
+        f"cast({column} as {casts.get(kind, kind)})" if kind in casts else column for column, kind in columns
+    )
 
 
 def empty_tables(uri: str, tables: dict[str, int], including: str) -> dict[str, str]:
@@ -99,93 +168,93 @@ def empty_tables(uri: str, tables: dict[str, int], including: str) -> dict[str, 
     return here
 
 
-def copy_with_psql(uri: str, tables: dict[str, int], folder: Path, including: str) -> float:
-    """Seconds in which psql copies the rows from text files into empty tables `like` the published ones."""
-    files = files_of(uri, tables, folder, "text")
-    here = empty_tables(uri, tables, including)
-    copies = (f"\\copy {OTHERS}.{here[name]} from '{file}'" for name, file in files.items())
-    return psql(uri, "begin;", *copies, "commit;")
+def copy_with_psql(uri: str, files: dict[str, Path], here: dict[str, str]) -> None:
+    """Let psql copy text files into tables, in one transaction."""
+    psql(uri, "begin;", *(f"\\copy {OTHERS}.{here[name]} from '{file}'" for name, file in files.items()), "commit;")
 
 
-def load_as_we_do(engine: Engine, uri: str, tables: dict[str, int], folder: Path) -> float:
-    """Seconds in which our way of loading puts the rows into such tables with their keys and indexes.
+def load_as_we_do(engine: Engine, uri: str, files: dict[str, Path], here: dict[str, str]) -> None:
+    """Load Parquet files into empty tables as a publication does, without what it computes, judges and records.
 
-    By binary COPY into unlogged tables, from there by `differences.fill` into the empty ones, in one transaction: what
-    a publication does with rows, without what it computes, judges and records.
+    By ADBC into unlogged tables, from there by `differences.fill` in one transaction.
     """
-    files = files_of(uri, tables, folder, "binary")
-    here = empty_tables(uri, tables, "including all")
-    started = time.monotonic()
+    staged = {name: f"staged_{table}" for name, table in here.items()}
+    with adbc.connect(uri, autocommit=True) as bulk, bulk.cursor() as cursor:
+        for name, file in files.items():
+            columns = _in_parquet(uri, name)
+            cursor.execute(f"create unlogged table {OTHERS}.{staged[name]} as select {columns} from {name} limit 0")
+            rows = pq.ParquetFile(file)
+            batches = pa.RecordBatchReader.from_batches(rows.schema_arrow, rows.iter_batches(65_536))
+            cursor.adbc_ingest(staged[name], batches, mode="append", db_schema_name=OTHERS)
+            cursor.execute(f"analyze {OTHERS}.{staged[name]}")
     with engine.begin() as connection:
         settle(connection)
-        for name, file in files.items():
-            staged, target = f"{OTHERS}.staged_{here[name]}", here[name]
-            connection.execute(text(f"create unlogged table {staged} (like {name})"))
-            _copy_binary(connection, staged, file)
+        for name in files:
             source, filled = (
-                Table(each, MetaData(schema=OTHERS), autoload_with=connection) for each in (f"staged_{target}", target)
+                Table(each, MetaData(schema=OTHERS), autoload_with=connection) for each in (staged[name], here[name])
             )
-            fill(connection, filled, select(*source.columns))
-            connection.execute(text(f"drop table {staged}"))
-    return time.monotonic() - started
+            fill(connection, filled, select(*(cast(source.c[c.name], c.type) for c in filled.columns)))
+            connection.execute(text(f"drop table {OTHERS}.{staged[name]}"))
 
 
-def _copy_binary(connection: Connection, table: str, file: Path) -> None:
-    driver = connection.connection.driver_connection
-    assert driver is not None  # noqa: S101
-    with driver.cursor().copy(f"copy {table} from stdin (format binary)") as copy, file.open("rb") as rows:
-        while part := rows.read(1 << 20):
-            copy.write(part)
-
-
-def insert_with_pandas(engine: Engine, uri: str, tables: dict[str, int]) -> dict[str, float]:
-    """`to_sql` of a part of the rows of every table into such tables; seconds without reading, and rows."""
-    here = empty_tables(uri, tables, "including all")
-    seconds, rows = 0.0, 0
-    for name, count in tables.items():
-        part = max(1, round(count * PANDAS_PART))
-        frame = pd.read_sql(text(f"select * from {name} limit {part}"), engine)
+def insert_with_pandas(engine: Engine, files: dict[str, Path], here: dict[str, str]) -> None:
+    """Let pandas read Parquet files and insert their rows by `to_sql`."""
+    for name, file in files.items():
         kinds = {c.name: c.type for c in Table(here[name], MetaData(schema=OTHERS), autoload_with=engine).columns}
-        started = time.monotonic()
+        frame = pd.read_parquet(file)
         frame.to_sql(here[name], engine, schema=OTHERS, index=False, if_exists="append", dtype=kinds)
-        seconds += time.monotonic() - started
-        rows += len(frame)
-    return {"seconds": seconds, "rows": rows}
 
 
-def measure(families: int, work: Path) -> dict[str, Any]:
-    """All figures."""
+def rows_of(files: dict[str, Path]) -> int:
+    """The rows of Parquet files."""
+    return sum(pq.read_metadata(file).num_rows for file in files.values())
+
+
+def measure(families: int, work: Path, note: Callable[[dict[str, Any]], None] = lambda _: None) -> dict[str, Any]:
+    """All figures; `note` is told what is known after each part."""
     as_of, home = today(), work / "home"
     references = in_process(sample, home, families, as_of)
-    full = in_process(publish_once, home, as_of, references)
-    unchanged = in_process(publish_once, home, as_of + timedelta(1), references)
-    try:
-        with embedded.running(_settings(home)) as server:
-            engine = create_engine(server.url())
-            tables = published_tables(engine)
-            files = work / "files"
-            files.mkdir()
-            others = {
-                "our load of the rows": {"seconds": load_as_we_do(engine, server.uri(), tables, files)},
-                "psql, keys and indexes": {"seconds": copy_with_psql(server.uri(), tables, files, "including all")},
-                "psql, no index": {"seconds": copy_with_psql(server.uri(), tables, files, "including defaults")},
-            }
-            pandas = insert_with_pandas(engine, server.uri(), tables)
-            engine.dispose()
-    finally:
-        embedded.discard(_settings(home))
-    rows = sum(tables.values())
-    others = {name: {**figures, "rows": rows} for name, figures in others.items()}
-    return {
+    found: dict[str, Any] = {
         "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}",
         "families": references[2].families,
-        "persons": tables["core.dim_person"],
-        "rows": rows,
-        "tables": tables,
-        "loads": {
-            "whole publication": full,
-            **others,
-            f"pandas, keys and indexes, {PANDAS_PART:.0%}": pandas,
-        },
-        "unchanged": unchanged,
+        "loads": {},
     }
+    try:
+        found["loads"]["whole publication"] = in_process(publish_once, home, as_of, references)
+        note(found)
+        found["unchanged"] = in_process(publish_once, home, as_of + timedelta(1), references)
+        note(found)
+        with embedded.running(_settings(home)) as server:
+            _measure_loads(server, _settings(home), work, found, note)
+    finally:
+        embedded.discard(_settings(home))
+    return found
+
+
+def _measure_loads(
+    server: embedded.ServerInfo,
+    settings: Settings,
+    work: Path,
+    found: dict[str, Any],
+    note: Callable[[dict[str, Any]], None],
+) -> None:
+    engine, uri, part = create_engine(server.url()), server.uri(), f"{PANDAS_PART:.0%} of the rows"
+    tables = published_tables(engine)
+    found |= {"persons": tables["core.dim_person"], "rows": sum(tables.values()), "tables": tables}
+    parquet = parquet_files(uri, tables, work / "parquet")
+    some = parquet_files(uri, tables, work / "part", PANDAS_PART)
+    copied = text_files(uri, tables, work / "text")
+    loads: tuple[tuple[str, str, int, Callable[[dict[str, str]], None]], ...] = (
+        (OURS, KEYED, found["rows"], lambda here: load_as_we_do(engine, uri, parquet, here)),
+        (PSQL, KEYED, found["rows"], lambda here: copy_with_psql(uri, copied, here)),
+        (f"{PSQL} into tables without keys", BARE, found["rows"], lambda here: copy_with_psql(uri, copied, here)),
+        (f"{PANDAS}, {part}", KEYED, rows_of(some), lambda here: insert_with_pandas(engine, some, here)),
+        (f"{OURS}, {part}", KEYED, rows_of(some), lambda here: load_as_we_do(engine, uri, some, here)),
+    )
+    for name, including, rows, load in loads:
+        here = empty_tables(uri, tables, including)
+        with clocks(settings) as taken:
+            load(here)
+        found["loads"][name] = {**taken, "rows": rows}
+        note(found)
+    engine.dispose()

@@ -6,6 +6,7 @@ The process is real and so is the server; the statements are counted by a proxy 
 import dataclasses
 import itertools
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -23,13 +24,18 @@ from kampungkb.warehouse import embedded, publish
 from kampungkb.warehouse.connect import url
 from kampungkb.warehouse.place import place_of
 from tests.conftest import AS_OF
+from tests.faults.figures import Trial, record
 from tests.faults.publishing import State, other_schemas, publish_until, state, watched
 from tests.faults.server_proxy import StatementProxy
 from tests.integration.warehouse_lake import night
 
 pytestmark = pytest.mark.faults
 
-LANES = 8  # tests that share the statements, so that several processors can
+LANES = 4  # tests that share the statements, so that several processors can
+BEHIND_THE_AUDIT = "select to_regnamespace('ops') is null"  # the first question of the migration
+PREPARED = range(8)  # statements in front of it that are killed at again: the migration's session begins
+STAGE = re.compile("stage_[0-9a-f]{16}")
+WRITES = re.compile(r"\s*(insert|update|delete|create|drop|alter|truncate|copy|analyze)\b", re.IGNORECASE)
 KILLED = -signal.SIGKILL
 References = tuple[Any, ...]
 
@@ -42,6 +48,9 @@ class Warehouse:
     run: Run  # the second night, through the proxy
     references: References
     proxy: StatementProxy
+    remains: tuple[bool, bool] | None = None  # after the last kill: the old state, leftovers
+    kills: int = 0
+    reached: list[str] = dataclasses.field(default_factory=list)  # statements until the last kill, that one included
 
     def keep(self) -> None:
         """Remember how it is now."""
@@ -60,6 +69,32 @@ class Warehouse:
         self.proxy.reset(lambda _: True)
         publish(self.run, *self.references)
         return state(self.engine)
+
+    def survives(self, number: int, old: State, new: State, *, audited: bool = True) -> int:
+        """Kill the second night in front of a statement; the exit code.
+
+        Readers see one of two states meanwhile and afterwards. The next run repairs what is left: tried where it looks
+        otherwise than after the kill before, and at every 25th.
+        """
+        with watched(self.engine) as seen:
+            code = publish_until(self.proxy, number, self.run, self.references, BaseProcess.kill, audited=audited)
+            self.await_end_of_sessions()
+        self.reached = list(self.proxy.passed)
+        at = f"statement {number}: {self.reached[-1][:200]}"
+        assert all(each in (old, new) for each in seen), at
+        left = state(self.engine)
+        assert left in (old, new), at
+        if code != KILLED:
+            return code
+        remains = (left == old, other_schemas(self.engine) > 0)
+        self.kills += 1
+        if repaired := remains != self.remains or self.kills % 25 == 0:
+            assert self.repair() == new, at
+            assert other_schemas(self.engine) == 0, at
+        if repaired or left == new:
+            self.put_back()
+        self.remains = remains
+        return code
 
     def await_end_of_sessions(self) -> None:
         """Wait until the server has noticed that a publication has ended."""
@@ -105,36 +140,50 @@ def warehouse(warehouse_run: Run) -> Iterator[Warehouse]:
     load_first_night(warehouse_run)
     with warehouse_behind_proxy(warehouse_run, warehouse_run.connections[WAREHOUSE]) as behind:
         behind.keep()
+        behind.put_back()  # a copy lacks what is granted on the database itself: all begin alike
         yield behind
         behind.forget()
 
 
 @pytest.mark.parametrize("lane", range(LANES))
-def test_killed_in_front_of_any_statement_readers_see_whole_loads_and_the_next_run_repairs(
-    warehouse: Warehouse, lane: int
-) -> None:
+def test_killed_in_front_of_any_statement_until_the_audit_has_ended(warehouse: Warehouse, lane: int) -> None:
     old, new = state(warehouse.engine), warehouse.repair()
     assert old != new
+    whole = len(warehouse.proxy.passed)
     warehouse.put_back()
-    remains: tuple[bool, bool] | None = None
+    killed = 0
     for number in itertools.count(1 + lane, LANES):
-        with watched(warehouse.engine) as seen:
-            code = publish_until(warehouse.proxy, number, warehouse.run, warehouse.references, BaseProcess.kill)
-            warehouse.await_end_of_sessions()
-        at = f"statement {number}: {warehouse.proxy.passed[-1][:200]}"
-        assert all(each in (old, new) for each in seen), at
-        if code != KILLED:
+        assert warehouse.survives(number, old, new) == KILLED
+        killed += 1
+        if BEHIND_THE_AUDIT in warehouse.reached:
             break
-        left, before = (state(warehouse.engine) == old, other_schemas(warehouse.engine) > 0), remains
-        assert left[0] or state(warehouse.engine) == new, at
-        if left != before or number % 25 == lane:
-            assert warehouse.repair() == new, at
-            assert other_schemas(warehouse.engine) == 0, at
-            if left[0]:
-                warehouse.put_back()
-        remains = left
+    assert killed > 150
+    assert number < whole
+    record(Trial("publication killed in front of a statement, up to the end of the audit", 0, 0, times=killed))
+
+
+@pytest.mark.parametrize("lane", range(LANES))
+def test_killed_in_front_of_any_statement_behind_the_audit(warehouse: Warehouse, lane: int) -> None:
+    """Reached without the audit, which takes most of the time and writes nothing."""
+    old, new = state(warehouse.engine), warehouse.repair()
+    whole = [STAGE.sub("stage", passed) for passed in warehouse.proxy.passed]
+    warehouse.put_back()
+    assert publish_until(warehouse.proxy, 0, warehouse.run, warehouse.references, BaseProcess.kill, audited=False) == 0
+    passed = [STAGE.sub("stage", passed) for passed in warehouse.proxy.passed]
+    assert state(warehouse.engine) == new
+    behind, audit_ends = (each.index(BEHIND_THE_AUDIT) for each in (passed, whole))
+    assert passed[behind:] == whole[audit_ends:]
+    assert not any(WRITES.match(each) for each in whole[behind:audit_ends])
+    warehouse.await_end_of_sessions()
+    warehouse.put_back()
+    killed = 0
+    for number in itertools.count(behind - len(PREPARED) + lane, LANES):
+        if (code := warehouse.survives(number, old, new, audited=False)) != KILLED:
+            break
+        killed += 1
     assert code == 0
-    assert number > len(warehouse.proxy.passed) > 500
+    assert killed > 60
+    record(Trial("publication killed in front of a statement, behind the audit", 0, 0, times=killed))
 
 
 def test_killed_while_a_commit_is_on_its_way_the_load_is_whole_or_not_there(warehouse: Warehouse) -> None:

@@ -4,9 +4,21 @@ import shutil
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, text
 
-from benchmarks.publication.measures import copy_with_psql, insert_with_pandas, load_as_we_do, published_tables
+from benchmarks.publication.measures import (
+    BARE,
+    KEYED,
+    OTHERS,
+    copy_with_psql,
+    empty_tables,
+    insert_with_pandas,
+    load_as_we_do,
+    parquet_files,
+    published_tables,
+    rows_of,
+    text_files,
+)
 from benchmarks.publication.repeated import repeat
 from kampungkb.connections import WAREHOUSE
 from kampungkb.run import Run
@@ -25,14 +37,26 @@ def test_a_night_is_repeated_published_and_copied(warehouse_run: Run, tmp_path: 
     tables = published_tables(engine)
     assert tables["core.fact_family_score"] == 3 * 40
     assert tables["core.dim_person"] == 3 * references[1].persons
-    for including in ("including all", "including defaults"):
-        assert copy_with_psql(libpq_uri(engine), tables, tmp_path, including) > 0
-    assert load_as_we_do(engine, libpq_uri(engine), tables, tmp_path) > 0
+    uri = libpq_uri(engine)
+    parquet = parquet_files(uri, tables, tmp_path / "parquet")
+    copied = text_files(uri, tables, tmp_path / "text")
+    copy_with_psql(uri, copied, empty_tables(uri, tables, BARE))
+    assert rows_in(engine, tables) == tables
+    copy_with_psql(uri, copied, empty_tables(uri, tables, KEYED))
+    assert rows_in(engine, tables) == tables
+    load_as_we_do(engine, uri, parquet, empty_tables(uri, tables, KEYED))
+    assert rows_in(engine, tables) == tables
+    insert_with_pandas(engine, parquet, empty_tables(uri, tables, KEYED))
+    assert rows_in(engine, tables) == tables
+    some = parquet_files(uri, tables, tmp_path / "part", 0.25)
+    assert 0 < rows_of(some) < sum(tables.values()) / 3
+    engine.dispose()
+
+
+def rows_in(engine: Engine, tables: dict[str, int]) -> dict[str, int]:
+    """The rows of the loaded tables."""
     with engine.connect() as connection:
-        loaded = {
-            name: connection.execute(text(f"select count(*) from others.{name.replace('.', '_')}")).scalar_one()
+        return {
+            name: connection.execute(text(f"select count(*) from {OTHERS}.{name.replace('.', '_')}")).scalar_one()
             for name in tables
         }
-    assert loaded == tables
-    assert insert_with_pandas(engine, libpq_uri(engine), tables)["rows"] >= len(tables)
-    engine.dispose()

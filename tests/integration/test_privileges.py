@@ -29,7 +29,7 @@ READS = {
     "kkb_viewer": {"open"},
 }
 VILLAGE_READS = {
-    "core": {"dim_region", "dim_indicator", "dim_date", "role_region"},
+    "core": {"dim_region", "dim_indicator", "dim_date", "role_region", "quarantine_history", "source_load"},
     "mart": {"family_index", "family_indicator"},
     "service": {"action_list"},
 }

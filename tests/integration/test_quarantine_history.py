@@ -55,10 +55,10 @@ class History:
             names = ("source", "row_key", "rule", "column_name", "village_code")
             columns = {name: pa.array([p[n] for p in problems], pa.string()) for n, name in enumerate(names)}
             same = {name: pa.array([name] * len(problems), pa.string()) for name in ("source_table", "action")}
-            staged.load("quarantine", pa.table({**columns, **same}))
+            staged.load("quarantine_row", pa.table({**columns, **same}))
             staged.load("expected_count", pa.table({"source": pa.array(seen, pa.string())}))
             with self.engine.begin() as connection:
-                changed = place_in_history(connection, staged, as_of)
+                changed = place_in_history(connection, staged, as_of)["core.quarantine_spell"]
                 connection.execute(
                     insert(LoadRun).values(
                         run_id=run_id,

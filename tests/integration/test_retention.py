@@ -135,7 +135,7 @@ def test_every_table_with_history_has_a_limit() -> None:
     from kampungkb.warehouse.publication import BY_AS_OF, BY_RUN
     from kampungkb.warehouse.spells import HISTORIES
 
-    assert {*BY_AS_OF, *BY_RUN, *HISTORIES, "ops.load_run", "core.quarantine_history"} <= set(load_limits().warehouse)
+    assert {*BY_AS_OF, *BY_RUN, *HISTORIES, "ops.load_run", "core.quarantine_spell"} <= set(load_limits().warehouse)
     assert json.loads(json.dumps(load_limits().days)) == {
         "landing": 90, "results": 90, "quarantine": 180, "run_logs": 90, "history": 1825, "access_log": 1825,
         "action_lists": 30,

@@ -5,19 +5,20 @@ A warehouse that knows what it holds is held, row for row, against one that forg
 
 import dataclasses
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, insert, text
 
 from kampungkb.run import Run
 from kampungkb.warehouse import audit, content, differences, embedded, publish
 from kampungkb.warehouse.connect import engine_of
 from kampungkb.warehouse.migrate import migrate
 from kampungkb.warehouse.models import Base
-from kampungkb.warehouse.staging import MARTS_SQL, staged_columns, tables_read
+from kampungkb.warehouse.staging import DATED, MARTS_SQL, staged_columns, staging, tables_read
 from tests.conftest import AS_OF
 from tests.integration.test_publish import contents, rows, schemas
 from tests.integration.warehouse_lake import CHECKS, Night, night
@@ -102,10 +103,63 @@ def test_an_unchanged_night_writes_what_has_its_date_and_leaves_the_rest_alone(
     written = {name for name in before if after[name] != before[name]}
     assert written == {
         *("mart.village_index", "mart.district_index", "mart.regency_index", "mart.data_quality"),
-        *("mart.kampung_kb_effect", "core.fact_village_day", "core.quarantine_history"),
-        *("ops.load_run", "ops.check_result", "ops.quarantine"),
+        *("mart.kampung_kb_effect", "core.fact_village_day", "core.source_load"),
+        *("ops.load_run", "ops.check_result"),
     }
     assert not any(published.changed.get(name) for name in ("vault.person_link", "core.dim_person"))
+    assert "Audit: every table holds what was judged before" in caplog.messages
+    assert rows(warehouse_engine, "select distinct run_id from ops.quarantine") == [{"run_id": "run-2"}]
+    seen = rows(warehouse_engine, "select distinct first_seen, last_seen from core.quarantine_history")
+    assert seen == [{"first_seen": AS_OF, "last_seen": tonight.as_of}]
+
+
+REVERSED = "select * exclude (place) from (select *, row_number() over () as place from found) order by place desc"
+
+
+def test_the_same_rows_in_files_of_another_order_are_the_same_rows(
+    warehouse_run: Run, warehouse_engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    publish(warehouse_run, *night().write(warehouse_run))
+    tonight = dataclasses.replace(warehouse_run, run_id="run-2", as_of=AS_OF + timedelta(1))
+    references = night().write(tonight)
+    for path in tonight.settings.lake.rglob(f"{tonight.as_of}/**/*.parquet"):
+        duckdb.read_parquet(str(path)).query("found", REVERSED).write_parquet(str(path) + ".new")
+        Path(f"{path}.new").replace(path)
+    published = publish(tonight, *references)
+    assert taken(caplog) > 30
+    assert not published.changed.get("vault.person_link")
+
+
+@pytest.mark.parametrize(
+    ("valid_from", "valid_to", "turned"),
+    [
+        (None, None, False),
+        (AS_OF, AS_OF + timedelta(1), False),
+        (AS_OF + timedelta(1), None, True),
+        (None, AS_OF, True),
+        (None, AS_OF - timedelta(1), False),
+        (AS_OF + timedelta(2), None, False),
+    ],
+)
+def test_figures_under_a_new_date_are_judged_again_where_a_region_begins_or_ends_with_it(
+    warehouse_run: Run, warehouse_engine: Engine, valid_from: date | None, valid_to: date | None, turned: bool
+) -> None:
+    tonight = dataclasses.replace(warehouse_run, as_of=AS_OF + timedelta(1))
+    with staging(warehouse_engine, tonight, content.Known(AS_OF)) as staged:
+        region = staged.tables["dim_region"]
+        with warehouse_engine.begin() as connection:
+            connection.execute(insert(region).values(code="2104011001", valid_from=valid_from, valid_to=valid_to))
+        staged.same, staged.dated = {"family_score"}, {"village_index"}
+        assert staged.judged() == {"family_score"} | (set() if turned else {"village_index"})
+
+
+def test_the_date_is_nothing_but_a_label_where_a_statement_is_told_to_have_it_as_one() -> None:
+    for name in DATED:
+        statement = (MARTS_SQL / f"{name}.sql").read_text(encoding="utf-8")
+        labels = statement.count(":as_of as ") + statement.count(":stale_sources as stale_sources")
+        assert labels == statement.count(":as_of") + statement.count(":stale_sources") > 0, name
+        assert ":run_id" not in statement
 
 
 def test_the_audit_looks_only_at_what_may_have_changed() -> None:

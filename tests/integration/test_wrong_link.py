@@ -52,7 +52,7 @@ class WholeNights(LinkedNights):
 
 def with_nothing_found(reference: Any) -> Any:
     """Checks and quarantine of a validation that found nothing."""
-    write_empty(reference.path / "quarantine.parquet", "ops.quarantine")
+    write_empty(reference.path / "quarantine.parquet", "ops.quarantine_row")
     write_checks(reference.path, [])
     return reference
 

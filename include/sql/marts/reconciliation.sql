@@ -79,7 +79,7 @@ staged as (
         source,
         'rows rejected' as subject,
         count(distinct concat_ws(chr(31), source_table, row_key)) as counted
-    from quarantine
+    from quarantine_row
     where action = 'row'
     group by source
     union all
@@ -87,7 +87,7 @@ staged as (
         source,
         'values nulled' as subject,
         count(distinct concat_ws(chr(31), source_table, row_key, column_name)) as counted
-    from quarantine
+    from quarantine_row
     where action = 'value'
     group by source
     union all

@@ -2,7 +2,8 @@
 
 A digest of the rows of everything that was staged stands in `ops.published_content`, with one of the program that
 published it. It does not depend on the order of rows. A load of the greatest `as_of` by the same program knows by it
-which of its tables hold what they held; every other load, and one that is forced, knows nothing.
+which of its tables hold what they held; every other load, and one that is forced, knows nothing. A digest of the files
+that a table was read from stands beside: files with the same bytes need not be read for the digest of their rows.
 """
 
 import hashlib
@@ -31,6 +32,7 @@ from sqlalchemy import (
     select,
     union_all,
 )
+from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.sql.selectable import FromClause, SelectBase
 
 from kampungkb.run import Run
@@ -39,11 +41,12 @@ from kampungkb.warehouse.models import Base, LoadRun, PublishedContent
 from kampungkb.warehouse.spells import HISTORIES
 
 PROGRAM = "program"
+FILES = "files of "
 LATEST = {
     name.partition(".")[2]: name
     for name in (
         *("core.dim_date", "core.dim_region", "core.kampung_kb", "core.dim_indicator", "core.family_score"),
-        *("mart.indicator_coverage", "ops.quarantine", "vault.person_link", "vault.family_link"),
+        *("mart.indicator_coverage", "ops.quarantine_row", "vault.person_link", "vault.family_link"),
         *("service.family_contact", "mart.source_agreement", "mart.survey_coverage", "mart.sector_action"),
         *("mart.life_cycle", "mart.programme_coverage", "mart.family_function", "mart.kampung_kb_candidate"),
         *("vault.duplicate_record", "mart.duplicate_count", "core.open_release"),
@@ -51,6 +54,10 @@ LATEST = {
 }
 """The tables that show the latest load, by the staged tables that hold their rows."""
 INDEX_MARTS = {"village": "mart.village_index", "district": "mart.district_index", "regency": "mart.regency_index"}
+BY_DATE = {
+    name.partition(".")[2]: name for name in ("core.fact_village_day", *INDEX_MARTS.values(), "mart.data_quality")
+}
+"""The tables with rows for each `as_of`, by the staged tables that hold those of a load."""
 _SPELLS = {staged: history for history, staged in HISTORIES.items() if staged != "family_score"}
 
 
@@ -68,6 +75,15 @@ def digest(rows: DuckDBPyRelation, columns: Sequence[str]) -> str:
     hashed = rows.project(f"hash({names}) as hashed")
     found = hashed.aggregate("count(*), sum(hashed), bit_xor(hashed)").fetchall()
     return hashlib.sha256(repr((names, found)).encode()).hexdigest()
+
+
+def files_digest(files: Sequence[Path]) -> str:
+    """A digest of the bytes of files, and of how they are called within their folders."""
+    made = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            made.update(path.name.encode() + b"\0" + hashlib.file_digest(file, "sha256").digest())
+    return made.hexdigest()
 
 
 def program(folders: Sequence[Path] | None = None) -> str:
@@ -118,7 +134,9 @@ def forget(connection: Connection) -> None:
     connection.execute(delete(PublishedContent))
 
 
-def as_published(name: str, columns: Sequence[str], run: Run, newest: date) -> SelectBase | None:
+def as_published(
+    name: str, columns: Sequence[str], run: Run, newest: date, stale_sources: Sequence[str] = ()
+) -> SelectBase | None:
     """The rows of a staged table as the load of `newest` published them, for a run of the same content.
 
     None where no published table shows them.
@@ -127,12 +145,13 @@ def as_published(name: str, columns: Sequence[str], run: Run, newest: date) -> S
     own: dict[str, ColumnElement[Any]] = {
         "run_id": cast(literal(run.run_id), Text),
         "as_of": cast(literal(run.as_of), Date),
+        "stale_sources": cast(array(literal(source) for source in stale_sources), ARRAY(Text)),
     }
     if name == "region_measure":
         return union_all(*(_measures(tables[mart], f"{level}_code", newest) for level, mart in INDEX_MARTS.items()))
-    if name == "fact_village_day":
-        day = tables["core.fact_village_day"]
-        return _rows(day, columns, own).where(day.c.as_of == newest)
+    if name in BY_DATE:
+        dated = tables[BY_DATE[name]]
+        return _rows(dated, columns, own).where(dated.c.as_of == newest)
     if name in _SPELLS:
         history = tables[_SPELLS[name]]
         return _rows(history, columns).where(history.c.valid_to.is_(None))

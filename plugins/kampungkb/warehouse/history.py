@@ -16,22 +16,28 @@ from kampungkb.warehouse.differences import Scope, apply, fill, is_empty
 from kampungkb.warehouse.models import Base
 from kampungkb.warehouse.staging import Staging
 
-HISTORY = "core.quarantine_history"
+HISTORY = "core.quarantine_spell"
+SOURCE_LOAD = "core.source_load"
 EFFECT = "mart.kampung_kb_effect"
 LINK_HISTORY = "vault.person_link_history"
 MATCH_PAIR = "vault.match_pair"
 
 
-def place_in_history(connection: Connection, staged: Staging, as_of: date) -> int:
-    """Bring `core.quarantine_history` up to the staged `quarantine` of a load for `as_of`; returns the rows changed.
+def place_in_history(connection: Connection, staged: Staging, as_of: date) -> dict[str, int]:
+    """Bring `core.quarantine_spell` up to the staged `quarantine_row` of a load for `as_of`; rows changed by table.
 
-    A source that the load does not have is not judged. The statement and its reasons are
-    `include/sql/marts/quarantine_history.sql`.
+    `core.source_load` tells the last day of what is open. A source that the load does not have is not judged. The
+    statement and its reasons are `include/sql/marts/quarantine_spell.sql`. A load of the same problems and sources as
+    the latest moves nothing.
     """
-    history = Base.metadata.tables[HISTORY]
+    history, loads = (Base.metadata.tables[name] for name in (HISTORY, SOURCE_LOAD))
+    staged.compute_within(connection, loads.name)
+    changed = {SOURCE_LOAD: apply(connection, loads, staged.tables[loads.name])}
+    if staged.same.issuperset(("quarantine_row", "expected_count")):
+        return changed
     staged.compute_within(connection, history.name)
     touched = or_(history.c.resolved_on.is_(None), history.c.resolved_on >= as_of)
-    return apply(connection, history, staged.tables[history.name], touched)
+    return {**changed, HISTORY: apply(connection, history, staged.tables[history.name], touched)}
 
 
 def place_spells(connection: Connection, staged: Staging, name: str, as_of: date) -> int:

@@ -286,17 +286,16 @@ class GateResult(Base):
     decided_at: Mapped[datetime | None] = col("When it was decided; a run again keeps the decision")
 
 
-class Quarantine(Base):
-    """Rejected rows and nulled values."""
+class QuarantineRow(Base):
+    """Rejected rows and nulled values; `ops.quarantine` tells them with the id of the latest load."""
 
-    __tablename__ = "quarantine"
+    __tablename__ = "quarantine_row"
     __table_args__ = (
         Index(None, "source", "source_table", "row_key"),
-        within("ops", "Rejected rows and nulled values, one row a row (or value) and rule; as of the latest load"),
+        within("ops", "What ops.quarantine is made of: all but the id of the load"),
     )
-    __mapper_args__ = {"primary_key": ["run_id", "source", "source_table", "row_key", "rule", "column_name"]}  # noqa: RUF012
+    __mapper_args__ = {"primary_key": ["source", "source_table", "row_key", "rule", "column_name"]}  # noqa: RUF012
 
-    run_id: Mapped[str] = col("Id of the latest load")
     source: Mapped[str] = col("family_survey, civil_registry or health_insurance")
     source_table: Mapped[str] = col("Table of the contract")
     row_key: Mapped[str] = col("Keyed pseudonym of the source row")
@@ -310,17 +309,18 @@ class Quarantine(Base):
     row_number: Mapped[int | None] = col("Row as the spreadsheet shows it")
 
 
-class QuarantineHistory(Base):
-    """When each problem was seen and resolved."""
+class QuarantineSpell(Base):
+    """When each problem was seen and resolved; `core.quarantine_history` tells it with the last day of all."""
 
-    __tablename__ = "quarantine_history"
+    __tablename__ = "quarantine_spell"
     __table_args__ = (
-        CheckConstraint("first_seen <= last_seen", name="quarantine_history_seen_check"),
-        CheckConstraint("last_seen < resolved_on", name="quarantine_history_resolved_check"),
+        CheckConstraint("first_seen <= last_seen", name="quarantine_spell_seen_check"),
+        CheckConstraint("last_seen < resolved_on", name="quarantine_spell_resolved_check"),
+        CheckConstraint("(last_seen is null) = (resolved_on is null)", name="quarantine_spell_open_check"),
         Index(None, "resolved_on"),
         within(
             "core",
-            "What stood in quarantine and when, one row a problem and spell; a problem that returns begins a new one",
+            "What core.quarantine_history is made of: the last day stands here only once a problem is resolved",
         ),
     )
 
@@ -330,12 +330,24 @@ class QuarantineHistory(Base):
     rule: Mapped[str] = key("Id of the rule, such as F01")
     column_name: Mapped[str] = key("Column that breaks the rule; empty where it is the row")
     first_seen: Mapped[date] = key("as_of of the first load that saw the problem")
-    last_seen: Mapped[date] = col("as_of of the last load that saw it, without a gap")
+    last_seen: Mapped[date | None] = col(
+        "as_of of the last load that saw it, without a gap; null while it is open: the latest load of its source"
+    )
     resolved_on: Mapped[date | None] = col(
         "as_of of the first load after that in which it was gone; null while it is open"
     )
     village_code: Mapped[str | None] = col("Village code when last seen, or `unknown`")
     action: Mapped[str] = col("row: rejected; value: nulled; file: a whole workbook")
+
+
+class SourceLoad(Base):
+    """When each source was loaded last."""
+
+    __tablename__ = "source_load"
+    __table_args__ = (within("core", "The latest load that had a source, one row a source"),)
+
+    source: Mapped[str] = key("family_survey, civil_registry or health_insurance")
+    as_of: Mapped[date] = col("as_of of the latest load that had it")
 
 
 class PersonLink(Base):

@@ -1,6 +1,6 @@
 """Publication: stage, audit, then apply the differences in one transaction. Readers see the old state or the new one.
 
-Tables keyed by `as_of` keep their history, and so do `core.quarantine_history` and the tables with spells
+Tables keyed by `as_of` keep their history, and so do `core.quarantine_spell` and the tables with spells
 (`spells.HISTORIES`), in which every load has its place; `mart.kampung_kb_effect` is made anew from all loads; all
 others show the greatest `as_of` ever published, so a backfill leaves them alone. The history of the crosswalk is one of
 them: it tells how what they show came about.
@@ -15,7 +15,7 @@ from typing import Any
 
 import adbc_driver_manager
 import pyarrow as pa
-from sqlalchemy import Connection, Engine, func, select, text, update
+from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 
@@ -32,7 +32,6 @@ from kampungkb.warehouse.differences import apply
 from kampungkb.warehouse.gates import gate_results
 from kampungkb.warehouse.history import (
     EFFECT,
-    HISTORY,
     compare_kampung_kb,
     place_in_history,
     place_linkage,
@@ -40,9 +39,9 @@ from kampungkb.warehouse.history import (
 )
 from kampungkb.warehouse.locks import PUBLISH, wait_for
 from kampungkb.warehouse.migrate import migrate
-from kampungkb.warehouse.models import Base, LoadRun, Quarantine
+from kampungkb.warehouse.models import Base, LoadRun
 from kampungkb.warehouse.programme import load_programme
-from kampungkb.warehouse.service import family_contacts
+from kampungkb.warehouse.service import contact_files, family_contacts
 from kampungkb.warehouse.spells import HISTORIES
 from kampungkb.warehouse.staging import Staging, settle, staging
 
@@ -65,7 +64,6 @@ BY_AS_OF = (
 )
 BY_RUN = ("ops.check_result", "ops.gate_result")
 LATEST = tuple(name for name in content.LATEST.values() if name != release.MEANS)
-QUARANTINE = "ops.quarantine"
 
 
 class _OvertakenError(Exception):
@@ -95,12 +93,14 @@ def publish(
 
     def once(engine: Engine, known: content.Known) -> Published:
         done = through(run.tell, "publish", PARTS)
+        if not known.digests:
+            prepare()
         with staging(engine, run, known) as staged:
             rows = _stage(staged, run, validated, linked, scored, stale, done)
             taken = f"{len(staged.same)} tables as they are published"
             log.info("Staged %d rows, %s, %.1f s", rows, taken, time.monotonic() - begun)
             try:
-                audit(engine, staged.schema, staged.same)
+                audit(engine, staged.schema, staged.judged())
             except AuditError:
                 if known.digests:  # then it may have judged a mixture of two loads
                     with engine.connect() as connection:
@@ -112,7 +112,6 @@ def publish(
             done()
             return applied
 
-    prepare()
     with _clear_faults(), warehouse(run.settings, run.connections) as engine:
         try:
             published = once(engine, content.known(engine, run))
@@ -183,12 +182,13 @@ def _stage(
             staged.load_parquet("reviewed_pair", [linked.path / "match_review.parquet"]),
             staged.load_parquet("duplicate_record", [linked.path / "duplicate_record.parquet"]),
             staged.load_parquet("check_result", [folder / "checks.parquet" for folder in checked]),
-            staged.load_parquet("quarantine", [source.path / "quarantine.parquet" for source in validated]),
+            staged.load_parquet("quarantine_row", [source.path / "quarantine.parquet" for source in validated]),
         )
     )
     staged.load("gate_result", gate_results(run, [source.source for source in validated]))
-    with family_contacts(run, validated, linked) as contacts:
-        rows += staged.load_relation("family_contact", contacts)
+    rows += staged.load_made(
+        "family_contact", contact_files(validated, linked), lambda: family_contacts(run, validated, linked)
+    )
     staged.load("raw_region", reference.regions(run.settings))
     staged.load("raw_kampung_kb", reference.kampung_kb(run.settings))
     methodology = _methodology(staged)
@@ -197,6 +197,7 @@ def _stage(
     staged.load("source_state", _source_states(validated))
     staged.load("expected_count", _expected_counts(validated, linked, scored))
     done()
+    prepare(staged.anew())
     for name in COMPUTED:
         rows += staged.compute(name, stale)
         done()
@@ -277,10 +278,8 @@ def _apply(engine: Engine, staged: Staging, run: Run, record: dict[str, Any]) ->
             name: apply(connection, tables[name], staged.tables[tables[name].name], scope)
             for name, scope in scopes.items()
         }
-        if "quarantine" in staged.same:
-            changed[QUARANTINE] = _carry_quarantine(connection, run.run_id)
         changed |= release.release(connection, staged, run.as_of) if latest else {}
-        changed |= {HISTORY: place_in_history(connection, staged, run.as_of), **linkage}
+        changed |= {**place_in_history(connection, staged, run.as_of), **linkage}
         changed |= {name: place_spells(connection, staged, name, run.as_of) for name in HISTORIES}
         _analyze(connection, changed)
         changed[EFFECT] = compare_kampung_kb(connection, staged)
@@ -303,12 +302,6 @@ def _refuse_overtaken(connection: Connection, known: content.Known) -> content.K
     if known.digests and known != found:
         raise _OvertakenError
     return found
-
-
-def _carry_quarantine(connection: Connection, run_id: str) -> int:
-    """What stands in quarantine stands there as of this load; returns the rows."""
-    carried = update(Quarantine).where(Quarantine.run_id != run_id).values(run_id=run_id)
-    return connection.execution_options(preserve_rowcount=True).execute(carried).rowcount
 
 
 def _record(connection: Connection, run_id: str, record: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TextIO
 
 from duckdb import DuckDBPyRelation
@@ -9,7 +10,7 @@ from psycopg import sql
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from kampungkb.engine.accepted import attach
+from kampungkb.engine.accepted import SOURCE_OF_TABLE, attach
 from kampungkb.engine.duckdb import connect, sql_text
 from kampungkb.errors import WarehouseError
 from kampungkb.refs import Linked, Validated
@@ -18,13 +19,23 @@ from kampungkb.warehouse.connect import reason
 from kampungkb.warehouse.query import to_csv
 
 ACTION_LIST = "service.action_list"
+_ACCEPTED = ("keluarga", "anggota")
+
+
+def contact_files(validated: Sequence[Validated], linked: Linked) -> list[Path]:
+    """The files that :func:`family_contacts` reads."""
+    sources = {SOURCE_OF_TABLE[name] for name in _ACCEPTED}
+    return [
+        *(source.path / f"{name}.parquet" for source in validated if source.source in sources for name in _ACCEPTED),
+        linked.path / "family_link.parquet",
+    ]
 
 
 @contextmanager
 def family_contacts(run: Run, validated: Sequence[Validated], linked: Linked) -> Iterator[DuckDBPyRelation]:
     """The rows of `service.family_contact` (names and addresses of accepted families)."""
     with connect(run) as connection:
-        attach(connection, validated, "keluarga", "anggota")
+        attach(connection, validated, *_ACCEPTED)
         connection.read_parquet(str(linked.path / "family_link.parquet")).create_view("family_link")
         connection.execute(f"create temp table family_contact as {sql_text('family_contact')}")
         yield connection.table("family_contact")

@@ -7,8 +7,8 @@ dropped by the next one.
 import logging
 import re
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,14 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
+    and_,
     bindparam,
     column,
     except_all,
     exists,
     func,
     insert,
+    or_,
     select,
     text,
     union_all,
@@ -51,7 +53,7 @@ from kampungkb.errors import WarehouseError
 from kampungkb.run import Run
 from kampungkb.settings import INCLUDE
 from kampungkb.warehouse.connect import libpq_uri
-from kampungkb.warehouse.content import Known, as_published, digest
+from kampungkb.warehouse.content import BY_DATE, FILES, Known, as_published, digest, files_digest
 from kampungkb.warehouse.locks import release_named, try_named
 from kampungkb.warehouse.models import Base
 from kampungkb.warehouse.spells import HISTORIES, keys_of, moved_name, said_of, spells
@@ -63,7 +65,9 @@ OPEN_PREFIX = "open_"  # tables of `open` are named as their marts are
 MARTS_SQL = INCLUDE / "sql" / "marts"
 LOADER = {"work_mem": "64MB", "maintenance_work_mem": "256MB", "jit": "off"}
 """Settings of the loader's sessions: they sort and hash whole tables, and make few plans."""
-DATED = ("fact_village_day", "open_release")  # `:as_of` is a label there: the same input for another date says the same
+DATED = (
+    *("fact_village_day", "open_release", "village_index", "district_index", "regency_index", "data_quality"),
+)  # `:as_of` and `:stale_sources` are labels there: the same input for another date says the same
 JUDGED_ONLY = ("reconciliation",)  # nothing but the audit reads them
 _READ = re.compile(r"\b(?:from|join)\s+([a-z_]+)\b(?!\.)", re.IGNORECASE)
 _LITERAL = {"literal_binds": True}
@@ -193,7 +197,8 @@ class Staging:
     """One staging schema: `load` fills a table from Arrow, `compute` from a file of `include/sql/marts`.
 
     A table that holds what it held when the load before was published is not filled but becomes a view on what is
-    published, and is one of `same`. `digests` are those of all that was loaded.
+    published, and is one of `same`; one that holds it under another date is one of `dated`. `digests` are those of all
+    that was loaded.
     """
 
     def __init__(
@@ -207,6 +212,7 @@ class Staging:
         self.known = known
         self.digests: dict[str, str] = {}
         self.same: set[str] = set()
+        self.dated: set[str] = set()
         bounds: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": run.settings.memory,
             "threads": run.settings.threads,
@@ -217,7 +223,10 @@ class Staging:
         """Fill a table from Parquet files of the lake; returns the number of rows."""
         columns = [c for c in self.tables[name].columns if c.server_default is None]
         readers = [_parquet_reader(path, columns) for path in files]
-        made = digest(self.lake.read_parquet([str(path) for path in files]), [c.name for c in columns])
+        if self._same_files(name, files):
+            made = self.known.digests[name]
+        else:
+            made = digest(self.lake.read_parquet([str(path) for path in files]), [c.name for c in columns])
         return 0 if self._held(name, made) else sum(self._copy(name, reader) for reader in readers)
 
     def load(self, name: str, rows: pa.Table) -> int:
@@ -225,10 +234,15 @@ class Staging:
         made = digest(self.lake.from_arrow(rows), rows.column_names)
         return 0 if self._held(name, made) else self._copy(name, rows.to_reader())
 
-    def load_relation(self, name: str, relation: DuckDBPyRelation) -> int:
-        """Fill a table from what DuckDB holds; returns the number of rows."""
-        made = digest(relation, relation.columns)
-        return 0 if self._held(name, made) else self._copy(name, relation.to_arrow_reader(65_536))
+    def load_made(
+        self, name: str, files: Sequence[Path], make: Callable[[], AbstractContextManager[DuckDBPyRelation]]
+    ) -> int:
+        """Fill a table from what DuckDB makes of files of the lake; returns the number of rows."""
+        if self._same_files(name, files) and self._held(name, self.known.digests[name]):
+            return 0
+        with make() as relation:
+            made = digest(relation, relation.columns)
+            return 0 if self._held(name, made) else self._copy(name, relation.to_arrow_reader(65_536))
 
     def compute(self, name: str, stale_sources: Sequence[str] = ()) -> int:
         """Fill a table from `include/sql/marts/<name>.sql`; returns the number of rows.
@@ -252,8 +266,8 @@ class Staging:
         )
         parameters = [bindparam(key, value, type_) for key, value, type_ in given if f":{key}" in made]
         settled = (not parameters or name in DATED) and self._reads_the_same(made)
-        if settled and (name in JUDGED_ONLY or self._show_published(connection, name)):
-            self.same |= {name} - {"fact_village_day"}  # the date is new
+        if settled and (name in JUDGED_ONLY or self._show_published(connection, name, stale_sources)):
+            (self.dated if name in BY_DATE else self.same).add(name)
             return 0
         rows = text(made).bindparams(*parameters).columns(*(column(c.name, c.type) for c in table.columns))
         source = rows.subquery("made")
@@ -274,6 +288,31 @@ class Staging:
             cursor.execute(f'analyze "{self.schema}"."{name}"')
         return rows
 
+    def anew(self) -> set[str]:
+        """The loaded tables that do not hold what they held."""
+        return (self.digests.keys() & self.tables.keys()) - self.same
+
+    def judged(self) -> set[str]:
+        """The tables whose rows were judged when they were published: a new date says nothing new of them.
+
+        It does where a region begins or ends with it.
+        """
+        if not self.dated or self.known.as_of is None:
+            return self.same
+        region, before, now = self.tables["dim_region"], self.known.as_of, self.run.as_of
+        begins, ends = (
+            and_(region.c.valid_from > before, region.c.valid_from <= now),
+            and_(region.c.valid_to >= before, region.c.valid_to < now),
+        )
+        with self.engine.connect() as connection:
+            turned = connection.execute(select(exists(select(1).where(or_(begins, ends))))).scalar_one()
+        return self.same if turned else self.same | self.dated
+
+    def _same_files(self, name: str, files: Sequence[Path]) -> bool:
+        """Note the digest of the files of a table; whether it is the recorded one, so that the rows are, too."""
+        self.digests[FILES + name] = made = files_digest(files)
+        return self.known.digests.get(FILES + name) == made and name in self.known.digests
+
     def _held(self, name: str, made: str) -> bool:
         """Note the digest of a table; whether the table shows now what is published, and need not be filled."""
         self.digests[name] = made
@@ -283,9 +322,9 @@ class Staging:
         with self.engine.begin() as connection:
             return self._show_published(connection, name)
 
-    def _show_published(self, connection: Connection, name: str) -> bool:
+    def _show_published(self, connection: Connection, name: str, stale_sources: Sequence[str] = ()) -> bool:
         """Make a table a view on what is published; False where nothing published shows it."""
-        query = self._published(name)
+        query = self._published(name, stale_sources)
         if query is None:
             return False
         view, columns = f'"{self.schema}"."{name}"', ", ".join(f'"{c.name}"' for c in self.tables[name].columns)
@@ -294,11 +333,11 @@ class Staging:
         connection.exec_driver_sql(f"create view {view} ({columns}) as {shown}")
         return True
 
-    def _published(self, name: str) -> SelectBase | None:
+    def _published(self, name: str, stale_sources: Sequence[str] = ()) -> SelectBase | None:
         if self.known.as_of is None:
             return None
         columns = self.tables[name].columns.keys()
-        return as_published(name, columns, self.run, self.known.as_of)
+        return as_published(name, columns, self.run, self.known.as_of, stale_sources)
 
     def _is_as_published(self, connection: Connection, name: str) -> bool:
         query = self._published(name)

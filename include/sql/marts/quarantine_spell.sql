@@ -1,6 +1,7 @@
 -- The history of quarantine once this load has its place in it: when each problem was first seen, last seen and
 -- resolved. Made of pieces (before this load, in it, after it) that join where no load of the source lies between, so
--- a re-run or a backfill gives the history that loading in the order of dates would have given.
+-- a re-run or a backfill gives the history that loading in the order of dates would have given. An open problem was
+-- last seen in the latest load of its source; the row does not say it, so that it stays as it is from load to load.
 -- Grain: one row per problem and spell: a problem that comes back begins a new spell. Only the spells that this load
 -- can change: those not resolved before as_of. Key: source, source_table, row_key, rule, column_name, first_seen.
 with other_load as (
@@ -30,6 +31,7 @@ neighbour as (
         source,
         max(as_of) filter (where as_of < :as_of) as load_before,
         min(as_of) filter (where as_of > :as_of) as load_after,
+        max(as_of) as latest_load,
         bool_or(as_of = :as_of) as loaded
     from observation
     group by source
@@ -40,8 +42,9 @@ touched as (
         history.*,
         neighbour.load_before,
         neighbour.load_after,
+        neighbour.latest_load,
         neighbour.loaded
-    from core.quarantine_history as history
+    from core.quarantine_spell as history
     inner join neighbour on history.source = neighbour.source
     where coalesce(history.resolved_on, date 'infinity') >= :as_of
 ),
@@ -73,7 +76,7 @@ piece as (
         :as_of as first_seen,
         :as_of as last_seen,
         neighbour.load_after as follow
-    from quarantine as tonight
+    from quarantine_row as tonight
     inner join neighbour on tonight.source = neighbour.source
     group by
         tonight.source, tonight.source_table, tonight.row_key, tonight.rule, coalesce(tonight.column_name, ''),
@@ -91,7 +94,7 @@ piece as (
         last_seen,
         resolved_on as follow
     from touched
-    where last_seen > :as_of
+    where coalesce(last_seen, latest_load) > :as_of
 ),
 
 joined as (
@@ -108,6 +111,22 @@ numbered as (
         count(*) filter (where not goes_on) over problem as spell
     from joined
     window problem as (partition by source, source_table, row_key, rule, column_name order by first_seen)
+),
+
+joined_spell as (
+    select
+        source,
+        source_table,
+        row_key,
+        rule,
+        column_name,
+        min(first_seen) as first_seen,
+        max(last_seen) as last_seen,
+        (array_agg(follow order by first_seen desc))[1] as resolved_on,
+        (array_agg(village_code order by first_seen desc))[1] as village_code,
+        (array_agg(action order by first_seen desc))[1] as action
+    from numbered
+    group by source, source_table, row_key, rule, column_name, spell
 )
 
 select
@@ -116,10 +135,9 @@ select
     row_key,
     rule,
     column_name,
-    min(first_seen) as first_seen,
-    max(last_seen) as last_seen,
-    (array_agg(follow order by first_seen desc))[1] as resolved_on,
-    (array_agg(village_code order by first_seen desc))[1] as village_code,
-    (array_agg(action order by first_seen desc))[1] as action
-from numbered
-group by source, source_table, row_key, rule, column_name, spell
+    first_seen,
+    case when resolved_on is not null then last_seen end as last_seen,
+    resolved_on,
+    village_code,
+    action
+from joined_spell
