@@ -60,8 +60,9 @@ test-faults: $(INSTALLED) ## every fault: KILLS tasks at random moments, a publi
 		outcome=$$?; $(BIN)/python -m tests.faults.figures; exit $$outcome
 
 soak: NIGHTS = 60
+soak: SEED = 1
 soak: $(INSTALLED) ## NIGHTS simulated nights in a row, with changes and faults; figures and plot under var/soak
-	PYTHONPATH=dags $(BIN)/python -m benchmarks.soak --nights $(NIGHTS)
+	PYTHONPATH=dags $(BIN)/python -m benchmarks.soak --nights $(NIGHTS) --seed $(SEED)
 
 bench: $(INSTALLED) ## measure whole nightly loads at SIZES families, report under var/bench
 	$(BIN)/python benchmarks/nightly.py $(SIZES)

@@ -1,4 +1,4 @@
-"""Retention: delete what is older than `include/reference/retention.yaml` allows, and record what went.
+"""Retention: delete what is older than `retention.yaml` of the reference allows, and record what went.
 
 What comes in: a run, whose `as_of` is the day to count from. What goes out: one line a subject (a kind of folder or a
 table of the warehouse) with what was deleted, also in `ops.retention_run`. Nothing that a load still needs is deleted:
@@ -32,7 +32,8 @@ from kampungkb.warehouse.models import Base, LoadRun
 
 log = logging.getLogger(__name__)
 
-LIMITS_FILE = INCLUDE / "reference" / "retention.yaml"
+NAME = "retention.yaml"
+LIMITS_FILE = INCLUDE / "reference" / NAME
 RESULTS = ("accepted", "persons", "scores")
 Limit = Literal["landing", "results", "action_lists", "quarantine", "run_logs", "history", "access_log"]
 
@@ -80,7 +81,7 @@ def apply_retention(run: Run, dry_run: bool = False) -> Retention:
     `dry_run` counts and deletes nothing. No load publishes meanwhile. Raises :class:`WarehouseError` where the
     warehouse fails; files that are gone by then stay gone, and the next run records the rest.
     """
-    limits, started = load_limits(), datetime.now(UTC)
+    limits, started = load_limits(run.settings.reference(NAME)), datetime.now(UTC)
     try:
         with warehouse(run.settings, run.connections) as engine:
             migrate(engine)

@@ -1,6 +1,6 @@
-"""The task bodies of `nightly_load`, each in a process of its own that can be killed, with references as JSON between.
+"""The task bodies of `nightly_load` and `retention`, each in a process of its own that can be killed.
 
-What the DAG hands from task to task by XCom is handed on here as text, and only by a step that ended well.
+What the DAG hands from task to task by XCom is handed on here as JSON, and only by a step that ended well.
 """
 
 import json
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from importlib import import_module
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,6 +30,7 @@ class Step:
 
     task: str
     source: str | None = None
+    dag: str = "nightly_load"
 
     def __str__(self) -> str:
         return f"{self.task} {self.source}" if self.source else self.task
@@ -40,7 +42,7 @@ class Step:
             return [handed[f"{task} {source}"] for source in SOURCES]
 
         match self.task:
-            case "prepare":
+            case "prepare" | "delete_expired":
                 return {}
             case "extract":
                 return {"source": self.source}
@@ -67,6 +69,7 @@ STEPS = (
     *(Step("validate", source) for source in SOURCES),
     *(Step(task) for task in ("inspect", "settle", "link", "score", "publish", "document")),
 )
+RETENTION = Step("delete_expired", dag="retention")
 
 
 class StepFailed(Exception):
@@ -91,10 +94,9 @@ class Order:
 def execute(order: Order, step: Step, arguments: dict[str, Any], out: Path) -> None:
     """Call the body of the task as Airflow does, in this process; the reference or the message goes to `out`."""
     os.environ.update(order.environ)
-    import nightly_load
     from support import airflow_run
 
-    task = nightly_load.dag.get_task(step.task)
+    task = import_module(step.dag).dag.get_task(step.task)
     body = getattr(task, "python_callable", None) or task.partial_kwargs["python_callable"]
     dag_run = SimpleNamespace(
         run_id=order.run_id,

@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 import openpyxl
+import psutil
 from openpyxl.worksheet.worksheet import Worksheet
 from sqlalchemy import Engine, NullPool, create_engine, text
 
@@ -167,6 +168,18 @@ class World:
             f'create database "{target}" template "{source}" strategy file_copy',
         )
 
+    def cut_connections(self) -> None:
+        """End every connection to the warehouse and to the registry."""
+        names = f"'{self.name}', '{self.registry_name}'"
+        self.administer(f"select pg_terminate_backend(pid) from pg_stat_activity where datname in ({names})")
+
+    def server_seconds(self) -> float:
+        """The processor's seconds of all connections to the server that have ended."""
+        with self.engine.connect() as connection:
+            backend = connection.execute(text("select pg_backend_pid()")).scalar_one()
+            used = psutil.Process(psutil.Process(backend).ppid()).cpu_times()
+        return float(used.children_user + used.children_system)
+
     def administer(self, *statements: str) -> None:
         """Execute statements on the server, each in a transaction of its own."""
         admin = create_engine(self.server.url("postgres"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
@@ -244,6 +257,16 @@ class World:
             self.api.entries[place] = entry
         else:
             self.api.entries.append({**entry, "noKartu": self._serial("0", 13)})
+
+    def people_leave(self, dice: random.Random, registry: int, insurance: int) -> None:
+        """Rows of persons leave the registry, cards the insurance, until no more than so many are left."""
+        with create_engine(self.server.url(self.registry_name), poolclass=NullPool).begin() as connection:
+            niks = connection.execute(text("select nik from biodata_wni where nik is not null order by nik")).scalars()
+            known = list(niks)
+            gone = dice.sample(known, max(0, len(known) - registry))
+            connection.execute(text("delete from biodata_wni where nik = any(:gone)"), {"gone": gone})
+        while len(self.api.entries) > insurance:
+            del self.api.entries[dice.randrange(len(self.api.entries))]
 
     def _serial(self, first: str, digits: int = 18) -> str:
         self.born += 1

@@ -122,6 +122,13 @@ def test_a_backfill_over_deleted_snapshots_says_that_there_is_none(old_home: Run
         extract(run, "family_survey")
 
 
+def test_limits_of_the_home_replace_those_of_the_project(old_home: Run) -> None:
+    own = lake.private_folder(old_home.settings.root / "reference") / LIMITS_FILE.name
+    own.write_text(LIMITS_FILE.read_text(encoding="utf-8").replace("landing: 90", "landing: 250"), encoding="utf-8")
+    apply_retention(old_home)
+    assert left(old_home, "family_survey") == [ago(200), ago(91), ago(90), ago(3)]
+
+
 @pytest.mark.parametrize("wrong", ["landing: 0", "landing: ninety", "landings: 90"])
 def test_a_wrong_file_of_limits_is_refused(tmp_path: Path, wrong: str) -> None:
     path = tmp_path / "retention.yaml"
