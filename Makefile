@@ -50,8 +50,10 @@ test-long: $(INSTALLED) ## a restore on an empty machine, rotations of the key k
 test-services: $(INSTALLED) ## the tests on PostgreSQL and MariaDB servers; fails where a server is absent
 	KAMPUNGKB_TEST_SERVICES=required $(BIN)/pytest -m services
 
-test-scheduler: $(INSTALLED) ## a suspicious delivery under Airflow's own scheduler, answered by a person; some minutes
+test-scheduler: $(INSTALLED) ## the compose file's services as processes, the scheduler killed, a person asked; half an hour
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/image.txt
 	$(BIN)/pytest -m scheduler
+	@$(BIN)/python -m tests.faults.figures
 
 test-faults: KILLS = 100
 test-faults: $(INSTALLED) ## every fault: KILLS tasks at random moments, a publication at every statement, …; an hour

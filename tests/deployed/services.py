@@ -119,12 +119,12 @@ class Deployment:
             "redis-server -": f"redis-server - --bind 127.0.0.1 --port {self.ports['redis']}",
             "redis-cli": f"redis-cli -p {self.ports['redis']}",
         }
+        names = "|".join(NEIGHBOURS)
+        text = re.sub(rf"(?<=[@/\"'])({names})(?=[:\"'])|^spark-master$", "127.0.0.1", text)
+        for name, port in NEIGHBOURS.items():
+            text = re.sub(rf"(^|(?<=[:=, ])){port}(?!\w)", str(self.ports[name]), text)
         for before, after in folders.items():
             text = text.replace(before, str(after))
-        names = "|".join(NEIGHBOURS)
-        text = re.sub(rf"(?<=[@/\"'=])({names})(?=[:\"']|$)", "127.0.0.1", text)
-        for name, port in NEIGHBOURS.items():
-            text = re.sub(rf"(?<=[:=, ]){port}(?!\w)", str(self.ports[name]), text)
         return text
 
     def stated(self, text: str, service: str) -> str:

@@ -60,6 +60,22 @@ def test_the_program_that_calls_is_not_run_again_in_the_processes(tmp_path: Path
     assert done.stdout == "begun\n['b']\n"
 
 
+def test_a_daemon_as_the_workers_of_celery_are_may_call_too(tmp_path: Path) -> None:
+    program = tmp_path / "worker.py"
+    program.write_text(
+        "import multiprocessing\n"
+        "from os.path import basename\n"
+        "from kampungkb.sources.bounded import run_each\n"
+        "def work():\n"
+        "    print(run_each(basename, ['a/b'], processes=1, memory=8 << 30, seconds=60), flush=True)\n"
+        "worker = multiprocessing.get_context('fork').Process(target=work, daemon=True)\n"
+        "worker.start()\n"
+        "worker.join()\n"
+    )
+    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout == "['b']\n", done.stderr
+
+
 def test_a_process_that_ends_at_its_start_is_not_taken_for_a_file_too_large(tmp_path: Path) -> None:
     (tmp_path / "stumbling.py").write_text(
         "import multiprocessing\n"

@@ -106,14 +106,16 @@ def _start(function: Callable[[_Task], _Result], memory: int, seconds: float) ->
 def _without_program() -> Iterator[None]:
     """Let a new process import the function's module and not also the program that this process runs.
 
-    That may do anything: the command `airflow` opens its metadata database, which it forbids to a task.
+    That may do anything: the command `airflow` opens its metadata database, which it forbids to a task. And let one
+    start at all where this process is a worker of Celery, daemons that Python otherwise gives no children.
     """
-    program = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
+    program, itself = sys.modules["__main__"], multiprocessing.current_process()
+    daemon = itself.daemon
+    sys.modules["__main__"], itself.daemon = ModuleType("__main__"), False
     try:
         yield
     finally:
-        sys.modules["__main__"] = program
+        sys.modules["__main__"], itself.daemon = program, daemon
 
 
 def _work(pipe: Connection, function: Callable[[_Task], _Result], memory: int, seconds: float) -> None:

@@ -1,0 +1,40 @@
+"""The profile `celery`: Redis and a worker by their own commands; the worker does the night's tasks."""
+
+import shutil
+
+import pytest
+
+from tests.deployed.conftest import AIRFLOW_PARTS, Installation, Night
+from tests.deployed.services import PROGRAMS
+from tests.faults.world import differences
+
+
+@pytest.fixture(scope="module")
+def with_workers(installation: Installation, first_night: Night) -> Installation:
+    """The same installation after `AIRFLOW_EXECUTOR=CeleryExecutor` and `docker compose --profile celery up`."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not installed")
+    if not (PROGRAMS / "celery").exists():
+        pytest.skip("requirements/image.txt is not installed (make test-scheduler installs it)")
+    deployment = installation.deployment
+    deployment.stop(*AIRFLOW_PARTS)
+    deployment.values["AIRFLOW_EXECUTOR"] = "CeleryExecutor"
+    deployment.start("redis")
+    deployment.becomes_well("redis")
+    installation.up()
+    deployment.start("worker")
+    deployment.becomes_well("worker")
+    installation.log_in()
+    installation.begin_anew()
+    return installation
+
+
+def test_the_worker_does_the_tasks_of_a_scheduled_run(with_workers: Installation, first_night: Night) -> None:
+    run = with_workers.ended(with_workers.next_scheduled())
+    assert differences(first_night.rows, with_workers.rows(run)) == (0, 0)
+    done = with_workers.deployment.log("worker").read_text(encoding="utf-8").count("succeeded in")
+    assert done >= sum(with_workers.tries(run).values()) - 1  # all but `decide`
+
+
+def test_redis_answers_nobody_without_the_password(with_workers: Installation) -> None:
+    assert "NOAUTH" in with_workers.deployment.executes("redis", "sh", "-c", "redis-cli ping || true")
