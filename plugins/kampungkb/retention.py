@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import Connection, func, insert, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from kampungkb import lake
 from kampungkb.errors import ConfigurationError, WarehouseError
 from kampungkb.landing import latest_snapshot, snapshot_path, snapshots
 from kampungkb.lineage.transport import events_folder
@@ -150,10 +151,14 @@ def _files(settings: Settings, limits: Limits, today: date, dry_run: bool) -> It
 
 
 def _delete(path: Path) -> None:
-    """Delete a folder or file; a folder disappears at once, so that none is ever half there."""
+    """Delete a folder or file; a folder disappears at once, so that none is ever half there.
+
+    Not while something is landed beside it: that sweeps what others have left, and would take away what we delete.
+    """
     if path.is_dir():
-        leaving = path.rename(path.with_name(f".partial-expired-{path.name}"))
-        shutil.rmtree(leaving)
+        with lake.one_at_a_time(path.parent):
+            leaving = path.rename(path.with_name(f"{lake.PARTIAL}expired-{path.name}"))
+            shutil.rmtree(leaving)
     else:
         path.unlink()
 
