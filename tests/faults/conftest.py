@@ -17,9 +17,15 @@ from kampungkb.warehouse import embedded
 from tests.faults.figures import Trial, record
 from tests.faults.steps import PYTHONPATH, STEPS, Handed, Order, Step
 from tests.faults.world import FIRST, Rows, World, differences, world
-from tests.integration.conftest import embedded_server, warehouse_connection, warehouse_engine, warehouse_run
+from tests.integration.conftest import (
+    embedded_server,
+    embedded_settings,
+    warehouse_connection,
+    warehouse_engine,
+    warehouse_run,
+)
 
-__all__ = ["embedded_server", "warehouse_connection", "warehouse_engine", "warehouse_run"]
+__all__ = ["embedded_server", "embedded_settings", "warehouse_connection", "warehouse_engine", "warehouse_run"]
 
 # Before Airflow is imported anywhere: in the processes of the steps, which inherit it.
 _AIRFLOW = tempfile.mkdtemp(prefix="airflow-for-tests-")

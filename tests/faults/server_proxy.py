@@ -18,18 +18,21 @@ PROTOCOL_3 = 196_608
 class StatementProxy:
     """Forwards connections to `server`; `before` is called with the number of each statement, counted from 1.
 
-    A statement for which `before` returns False never reaches the server, nor does anything after it.
+    A statement for which `before` returns False never reaches the server, nor does anything after it. Connections break
+    off when `cut_at` bytes of answers have come from the server since `reset`; `answered` counts them.
     """
 
     server: tuple[str, int]
     before: Callable[[int], bool] = lambda _: True
     passed: list[str] = field(default_factory=list)
+    answered: int = 0
+    cut_at: int | None = None
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def reset(self, before: Callable[[int], bool]) -> None:
         """Count anew from 1."""
         with self._turn:
-            self.before, self.passed = before, []
+            self.before, self.passed, self.answered, self.cut_at = before, [], 0, None
 
     def admit(self, text: str) -> bool:
         """Count a statement; False where it is to be held back."""
@@ -57,7 +60,7 @@ class StatementProxy:
                 for end in (client, server):
                     end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 threading.Thread(target=self._to_server, args=(client, server), daemon=True).start()
-                threading.Thread(target=_to_client, args=(server, client), daemon=True).start()
+                threading.Thread(target=self._to_client, args=(server, client), daemon=True).start()
 
     def _to_server(self, client: socket.socket, server: socket.socket) -> None:
         with _ending(server), suppress(EOFError):
@@ -74,11 +77,14 @@ class StatementProxy:
                     return
                 server.sendall(kind + length + body)
 
-
-def _to_client(server: socket.socket, client: socket.socket) -> None:
-    with client, server, _ending(client):
-        while data := server.recv(65_536):
-            client.sendall(data)
+    def _to_client(self, server: socket.socket, client: socket.socket) -> None:
+        with client, server, _ending(client):
+            while data := server.recv(4_096):
+                self.answered += len(data)
+                if self.cut_at is not None and self.answered >= self.cut_at:
+                    client.sendall(data[: len(data) // 2])
+                    return
+                client.sendall(data)
 
 
 @contextmanager

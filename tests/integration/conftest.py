@@ -17,12 +17,17 @@ from tests.conftest import AS_OF
 
 
 @pytest.fixture(scope="session")
-def embedded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.ServerInfo]:
+def embedded_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The home of the embedded PostgreSQL."""
+    return Settings(home=tmp_path_factory.mktemp("embedded") / "home")
+
+
+@pytest.fixture(scope="session")
+def embedded_server(embedded_settings: Settings) -> Iterator[embedded.ServerInfo]:
     """The embedded PostgreSQL of a home of its own, deleted at the end."""
-    settings = Settings(home=tmp_path_factory.mktemp("embedded") / "home")
-    with embedded.running(settings) as server:
+    with embedded.running(embedded_settings) as server:
         yield server
-    embedded.discard(settings)
+    embedded.discard(embedded_settings)
 
 
 @pytest.fixture

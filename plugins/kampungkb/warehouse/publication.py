@@ -328,6 +328,11 @@ def _clear_faults() -> Iterator[None]:
                 "this one, nothing between: check that the server runs, then run again."
             ) from None
         raise WarehouseError(f"The publication failed and nothing was published: {reason(fault)}.") from None
+    except ConnectionError:  # of the audit, which has engines of its own
+        raise WarehouseUnreachable(
+            "The connection to the warehouse was lost during the audit. Nothing was published: check that the server "
+            "runs, then run again."
+        ) from None
     except adbc_driver_manager.Error as fault:
         state = fault.sqlstate or type(fault).__name__
         raise WarehouseError(
