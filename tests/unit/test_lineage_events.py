@@ -135,3 +135,10 @@ def test_events_are_kept_in_a_file_a_day_for_the_owner_alone(run: Run, monkeypat
     assert [json.loads(line)["job"]["name"] for line in file.read_text().splitlines()] == ["nightly_load.link"] * 2
     assert file.stat().st_mode & 0o777 == 0o600
     assert file.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_login_within_the_address_of_a_service_is_not_told(run: Run) -> None:
+    uri = '{"conn_type": "http", "host": "https://user:secret@bpjs.example"}'
+    connections = connections_from_environment({"AIRFLOW_CONN_HEALTH_INSURANCE": uri})
+    told = place(replace(run, connections=connections), "source/health_insurance/peserta")
+    assert told.namespace == "https://bpjs.example"

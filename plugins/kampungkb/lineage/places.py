@@ -65,4 +65,4 @@ def _server(connection: Connection) -> str:
 def _service(connection: Connection) -> str:
     protocol, _, host = (connection.host or "").rpartition("://")
     port = f":{connection.port}" if connection.port and not is_sample(connection) else ""
-    return f"{protocol or connection.schema_ or 'http'}://{host}{port}"
+    return f"{protocol or connection.schema_ or 'http'}://{host.rpartition('@')[2]}{port}"  # never a login in it
