@@ -107,7 +107,7 @@ def _without_program() -> Iterator[None]:
     """Let a new process import the function's module and not also the program that this process runs.
 
     That may do anything: the command `airflow` opens its metadata database, which it forbids to a task. And let one
-    start at all where this process is a worker of Celery, daemons that Python otherwise gives no children.
+    start where this process is a daemon, to which Python otherwise gives no children.
     """
     program, itself = sys.modules["__main__"], multiprocessing.current_process()
     daemon = itself.daemon
