@@ -17,6 +17,8 @@ with counted as (
         count(*) over person as records,
         count(*) over (partition by every_link.source, every_link.person_key, fact.family_code) as in_family
     from every_link
+    semi join repeated_record
+        on every_link.source = repeated_record.source and every_link.source_key = repeated_record.source_key
     inner join record_fact as fact
         on every_link.source = fact.source and every_link.source_key = fact.source_key
     left join peserta

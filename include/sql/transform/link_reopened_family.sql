@@ -1,14 +1,13 @@
--- Purpose: the components of which a family has a member that came, left or is thought to be another person than the
--- night before: what families say about each other may have changed for them.
--- Grain: one row per record that was not reopened yet.
+-- Purpose: asked, the components of which a family has a member that came, left or is thought to be another person than
+-- the night before: what families say about each other may have changed for them.
+-- Grain: one row per record that was not reopened yet, as in reopened_state.
 -- Keys: (source, source_key).
-with earlier_label as (
+with earlier_label as materialized (
     select
-        md5_number_lower(state.source || '|' || state.source_key) as record_key,
-        state.label,
-        state.household
-    from state
-    semi join reopened on state.source = reopened.source and state.source_key = reopened.source_key
+        md5_number_lower(source || '|' || source_key) as record_key,
+        label,
+        household
+    from reopened_state
 ),
 
 own_label as (
@@ -40,7 +39,10 @@ asked_component as (
 )
 
 select
-    settled.source,
-    settled.source_key
-from settled
-semi join asked_component on settled.component = asked_component.component
+    state.source,
+    state.source_key,
+    state.label,
+    state.household,
+    state.component
+from state
+semi join asked_component on state.component = asked_component.component

@@ -12,9 +12,8 @@ inner join record_component on first_label.record_id = record_component.record_i
 inner join person_number as component on record_component.label = component.record_id
 union all
 select
-    md5_number_lower(state.source || '|' || state.source_key) as record_key,
-    state.label,
-    state.household,
-    state.component
-from state
-semi join asked on state.source = asked.source and state.source_key = asked.source_key
+    md5_number_lower(source || '|' || source_key) as record_key,
+    label,
+    household,
+    component
+from asked

@@ -180,20 +180,26 @@ def _compare(connection: DuckDBPyConnection, model: Model) -> None:
 
 
 def _reopen(connection: DuckDBPyConnection) -> None:
-    """Make `reopened`, the records whose component is decided anew, and `settled`, the states of the others."""
-    connection.execute(f"create temp table reopened as {sql_text('link_reopened')}")
-    connection.execute("create temp view settled as from state anti join reopened using (source, source_key)")
+    """Make `reopened`, the records that are decided anew, `reopened_state`, their states, and `settled`, all others.
+
+    A component is reopened as a whole.
+    """
+    connection.execute(f"create temp table touched as {sql_text('link_touched')}")
+    connection.execute(f"create temp table reopened_state as {sql_text('link_reopened_state')}")
+    connection.execute("create temp table reopened as from touched union select source, source_key from reopened_state")
+    connection.execute("create temp view settled as from state anti join reopened_state using (component)")
 
 
 def _reopen_families(connection: DuckDBPyConnection) -> bool:
-    """Add to `reopened` the components of families of which other members are thought to be others than before.
+    """Reopen the components of families of which other members are thought to be others than before.
 
     Nothing changed inside these components: they need not be decided alone once more. Makes `thought`, whom all
     reopened records are thought to be before families are asked, by `record_key`.
     """
     connection.execute(f"create temp table asked as {sql_text('link_reopened_family')}")
     connection.execute(f"create temp table thought as {sql_text('link_thought')}")
-    connection.execute("insert into reopened from asked")
+    connection.execute("insert into reopened select source, source_key from asked")
+    connection.execute("insert into reopened_state from asked")
     return _count(connection, "asked") > 0
 
 

@@ -96,19 +96,30 @@ def _transposed(decisions: Sequence[Decision]) -> list[list[str]]:
     return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in _COLUMNS]
 
 
+def read_facts(connection: DuckDBPyConnection, definition: Definition) -> None:
+    """Make `record_fact`, what a person looks at, of the records of likely and decided pairs and of `repeated_record`.
+
+    `repeated_record` (`source, source_key`) are the records of persons of whom a source has several, by `record_state`.
+    """
+    connection.execute(
+        "create temp table repeated_record as select source, source_key from record_state where repeated"
+    )
+    connection.execute(
+        "create temp table looked_at as from repeated_record union all "
+        "select source, source_key from person_number where record_id in (select unnest([left_id, right_id]) from ("
+        f"select left_id, right_id from candidate_pair where probability >= {definition.decision.review} "
+        "union all select left_id, right_id from decided_pair))"
+    )
+    connection.execute(f"create temp table record_fact as {sql_text('link_record_fact')}")
+
+
 def write_review(connection: DuckDBPyConnection, model: Model, output: Output) -> None:
-    """From `candidate_pair`, `record_label` and the decisions write the pairs for review, and the decisions.
+    """From `candidate_pair`, `record_label`, `record_fact` and the decisions write the pairs for review, and these.
 
     `candidate_pair` is `left_id, right_id, match_weight, probability` and, for each comparison, `level_<comparison>`
     and `weight_<comparison>` (log2 of the Bayes factor).
     """
     decision = model.definition.decision
-    _read_facts(
-        connection,
-        "select source, source_key from person_number where record_id in (select unnest([left_id, right_id]) from ("
-        f"select left_id, right_id from candidate_pair where probability >= {decision.review} "
-        "union all select left_id, right_id from decided_pair))",
-    )
     parameters = {"review": decision.review, "accept": decision.accept, "model_version": model.version}
     connection.execute(f"create temp table match_review as {sql_text('link_review')}", parameters)
     _create_compared(connection, model.definition)
@@ -117,15 +128,9 @@ def write_review(connection: DuckDBPyConnection, model: Model, output: Output) -
 
 
 def write_duplicates(connection: DuckDBPyConnection, as_of: date, output: Output) -> None:
-    """From `every_link` and `record_state` write the records of persons whom one source holds twice."""
-    _read_facts(connection, "select source, source_key from record_state where repeated")
+    """From `every_link`, `repeated_record` and `record_fact` write the persons whom one source holds twice."""
     connection.execute(f"create temp table duplicate_record as {sql_text('link_duplicate')}", {"as_of": as_of})
     output.write("from duplicate_record", DUPLICATES)
-
-
-def _read_facts(connection: DuckDBPyConnection, records: str) -> None:
-    connection.execute(f"create or replace temp table looked_at as {records}")
-    connection.execute(f"create or replace temp table record_fact as {sql_text('link_record_fact')}")
 
 
 def _create_compared(connection: DuckDBPyConnection, definition: Definition) -> None:

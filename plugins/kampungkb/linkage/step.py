@@ -19,7 +19,7 @@ from kampungkb.linkage.model import load_model
 from kampungkb.linkage.output import Output
 from kampungkb.linkage.prediction import CANDIDATE_PAIR
 from kampungkb.linkage.records import read_sources
-from kampungkb.linkage.review import create_decisions, write_duplicates, write_review
+from kampungkb.linkage.review import create_decisions, read_facts, write_duplicates, write_review
 from kampungkb.linkage.state import STATE, recipe, state_of, usable
 from kampungkb.progress import through
 from kampungkb.refs import Linked, Validated
@@ -73,6 +73,7 @@ def link(run: Run, validated: Sequence[Validated], *, expectations: Path = EXPEC
         output.write(state_of(model.definition), STATE, "source", "source_key", recipe=made_by)
         connection.read_parquet(str(folder / STATE)).create_view("record_state")
         done()
+        read_facts(connection, model.definition)
         write_review(connection, model, output)
         write_duplicates(connection, run.as_of, output)
         done()
