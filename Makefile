@@ -7,11 +7,12 @@ SHELL := /bin/bash
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-# AS_OF=YYYY-MM-DD loads that date, JOBS=N runs the tests in N processes, SIZES="32000 58000" are bench's families,
-# FAMILIES and MEMBERS those of bench-validate.
+# AS_OF=YYYY-MM-DD loads that date, JOBS=N runs the tests in N processes, SIZES="32000 580000" are bench's families,
+# PARTS="full naive" some of what it measures, FAMILIES and MEMBERS the sizes of bench-validate.
 AS_OF ?=
 JOBS ?= auto
-SIZES ?= 32000 58000
+SIZES ?= 32000 580000
+PARTS ?=
 FAMILIES ?= 580000
 MEMBERS ?= 2100000
 # The samples of evaluate-linkage; PERSONS is the size of bench-link, for each of three sources.
@@ -20,7 +21,7 @@ SCALES ?= 1 2
 PERSONS ?= 2100000
 
 .PHONY: help setup run up test test-browser test-spark test-long test-services test-scheduler test-faults soak bench \
-	bench-validate bench-link bench-publish evaluate-linkage lint lint-python lint-types lint-sql format audit sbom licences lock clean
+	bench-report bench-validate bench-link bench-publish evaluate-linkage lint lint-python lint-types lint-sql format audit sbom licences lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,8 +67,11 @@ soak: SEED = 1
 soak: $(INSTALLED) ## NIGHTS simulated nights in a row, with changes and faults; figures and plot under var/soak
 	PYTHONPATH=dags $(BIN)/python -m benchmarks.soak --nights $(NIGHTS) --seed $(SEED)
 
-bench: $(INSTALLED) ## measure whole nightly loads at SIZES families, report under var/bench
-	$(BIN)/python benchmarks/nightly.py $(SIZES)
+bench: $(INSTALLED) ## measure whole loads of SIZES families, ours and others', into var/bench/results.json; an hour and more
+	$(BIN)/python -m benchmarks.whole $(SIZES) $(if $(PARTS),--parts $(PARTS))
+
+bench-report: $(INSTALLED) ## write what bench measured into docs/explanation/performance.md
+	$(BIN)/python -m benchmarks.whole --parts report
 
 bench-validate: $(INSTALLED) ## measure all rules on FAMILIES and MEMBERS against GX on pandas, report under var/bench
 	$(BIN)/python benchmarks/validation.py --families $(FAMILIES) --members $(MEMBERS)

@@ -33,11 +33,34 @@ _SIXTEEN = "[0-9]{16}"
 
 @dataclass(frozen=True)
 class Judged:
-    """Failing rows a rule in the suite's order, and which rows were rejected."""
+    """Failing rows a rule in the suite's order, which rows were rejected, and each failure.
+
+    `failures` has one row a failing row and expectation: `row_id`, `expectation` (its number), `rule`.
+    """
 
     unexpected: list[int]
     rejected: "pd.Index[int]"
     failures: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The clean frames of the survey and what was found in them."""
+
+    families: pd.DataFrame
+    of_families: Judged
+    members: pd.DataFrame
+    of_members: Judged
+    of_heads: Judged
+
+    @property
+    def unexpected(self) -> dict[str, list[int]]:
+        """Failing rows, a table and rule."""
+        return {
+            "keluarga": self.of_families.unexpected,
+            "anggota": self.of_members.unexpected,
+            "family_heads": self.of_heads.unexpected,
+        }
 
 
 def _per_distinct(cells: pd.Series, read: Callable[[str], Any]) -> pd.Series:
@@ -72,9 +95,8 @@ def _whole(cell: str) -> float | None:
     return float(match.group(1)) if match and abs(int(match.group(1))) < 2**31 else None
 
 
-def _read(path: Path, table: str) -> pd.DataFrame:
+def _clean(frame: pd.DataFrame, table: str) -> pd.DataFrame:
     """The landed table with clean text, codes (`X__text`), dates and whole numbers (`X`, `X__text`)."""
-    frame = pd.read_parquet(path / f"{table}.parquet").drop(columns="extra")
     for column in contract(FAMILY_SURVEY).table(table).columns:
         clean = frame[column.name].str.strip()
         clean = clean.mask(clean == "")
@@ -98,16 +120,16 @@ def _number_cell(frame: pd.DataFrame, column: str) -> pd.Series:
     return (frame[f"{column}__cell"] == "number") & frame[column].str.fullmatch(_SIXTEEN).fillna(False)
 
 
-def _families(path: Path, villages: "pd.Index[str]") -> pd.DataFrame:
-    frame = _read(path, "keluarga")
+def _families(landed: pd.DataFrame, villages: "pd.Index[str]") -> pd.DataFrame:
+    frame = _clean(landed, "keluarga")
     frame["village_code"] = frame["KODE_DESA"].where(frame["KODE_DESA"].isin(villages))
     frame["code_of_text"] = frame["KODE_KELUARGA"].mask(frame["KODE_KELUARGA__cell"] == "number", "number")
     frame["card_stood_in_text"] = ~_number_cell(frame, "NO_KK")
     return frame.drop(columns=["KODE_DESA", "RT", "RW", "ALAMAT", "sheet"])
 
 
-def _members(path: Path, families: pd.DataFrame, rejected: "pd.Index[int]") -> pd.DataFrame:
-    frame = _read(path, "anggota").drop(columns=["K.05", "sheet"])
+def _members(landed: pd.DataFrame, families: pd.DataFrame, rejected: "pd.Index[int]") -> pd.DataFrame:
+    frame = _clean(landed, "anggota").drop(columns=["K.05", "sheet"])
     own = families.assign(accepted=~families.index.isin(rejected)).sort_values(
         ["accepted", "TGL_PENDATAAN", "row_number"], na_position="first"
     )
@@ -211,7 +233,13 @@ def _judge(frame: pd.DataFrame, suite: Suite, as_of: date) -> Judged:
         results |= _run(candidates.assign(place=place)[["place"]], suite.name, {number: expectation}, as_of)
         rejected = rejected.union(pd.Index(results[number]["unexpected_index_list"]))
     failures = [
-        pd.DataFrame({"row_id": result["unexpected_index_list"], "rule": suite.expectations[number].meta.rule})
+        pd.DataFrame(
+            {
+                "row_id": result["unexpected_index_list"],
+                "expectation": number,
+                "rule": suite.expectations[number].meta.rule,
+            }
+        )
         for number, result in results.items()
         if result["unexpected_count"]
     ]
@@ -227,24 +255,27 @@ def _rejected(suite: Suite, results: Mapping[int, Any]) -> "pd.Index[int]":
     return rows
 
 
-def judge(path: Path, regions: Path, as_of: date, out: Path) -> dict[str, list[int]]:
-    """Judge a landed snapshot; writes the failing rows under `out` and returns failing rows, a table and rule."""
+def judge_frames(families: pd.DataFrame, members: pd.DataFrame, regions: Path, as_of: date) -> Survey:
+    """Judge the two landed tables: text cells, the place of each row, and for identity numbers what the cell was."""
     reference = pd.read_csv(regions, dtype=str)
     villages = pd.Index(reference.loc[reference["level"].isin(["desa", "kelurahan"]), "code"].str.replace(".", ""))
     suites = {name: read_suite(EXPECTATIONS, name) for name in ("keluarga", "anggota", "family_heads")}
-    families = _families(path, villages)
+    families = _families(families, villages)
     of_families = _judge(families, suites["keluarga"], as_of)
-    of_families.failures.to_parquet(out / "keluarga.parquet")
-    families = families[["file", "KODE_KELUARGA", "TGL_PENDATAAN", "row_number"]]
-    members = _members(path, families, of_families.rejected)
+    placed = families[["file", "KODE_KELUARGA", "TGL_PENDATAAN", "row_number"]]
+    members = _members(members, placed, of_families.rejected)
     of_members = _judge(members, suites["anggota"], as_of)
-    of_members.failures.to_parquet(out / "anggota.parquet")
     heads = members[~members.index.isin(of_members.rejected) & (members["K.10__text"] == "1")]
     count = heads.groupby(["file", "KODE_KELUARGA"]).size().rename("heads")
-    accepted = families[~families.index.isin(of_families.rejected)].join(count, on=["file", "KODE_KELUARGA"])
+    accepted = placed[~placed.index.isin(of_families.rejected)].join(count, on=["file", "KODE_KELUARGA"])
     of_heads = _judge(accepted.fillna({"heads": 0})[["heads"]], suites["family_heads"], as_of)
-    return {
-        "keluarga": of_families.unexpected,
-        "anggota": of_members.unexpected,
-        "family_heads": of_heads.unexpected,
-    }
+    return Survey(families, of_families, members, of_members, of_heads)
+
+
+def judge(path: Path, regions: Path, as_of: date, out: Path) -> dict[str, list[int]]:
+    """Judge a landed snapshot; writes the failing rows under `out` and returns failing rows, a table and rule."""
+    landed = (pd.read_parquet(path / f"{table}.parquet").drop(columns="extra") for table in ("keluarga", "anggota"))
+    survey = judge_frames(*landed, regions, as_of)
+    survey.of_families.failures.to_parquet(out / "keluarga.parquet")
+    survey.of_members.failures.to_parquet(out / "anggota.parquet")
+    return survey.unexpected
