@@ -21,7 +21,7 @@ SCALES ?= 1 2
 PERSONS ?= 2100000
 
 .PHONY: help setup run up test test-browser test-spark test-long test-services test-scheduler test-faults soak bench \
-	bench-report bench-validate bench-link bench-publish evaluate-linkage lint lint-python lint-types lint-sql format audit sbom licences lock clean
+	bench-peers bench-report bench-validate bench-link bench-publish evaluate-linkage lint lint-python lint-types lint-sql format audit sbom licences lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,17 @@ soak: $(INSTALLED) ## NIGHTS simulated nights in a row, with changes and faults;
 bench: $(INSTALLED) ## measure whole loads of SIZES families, ours and others', into var/bench/results.json; an hour and more
 	$(BIN)/python -m benchmarks.whole $(SIZES) $(if $(PARTS),--parts $(PARTS))
 
+# dlt and dbt have an environment of their own: they want other versions than the product.
+PEERS := .venv/peers
+
+$(PEERS)/.installed: requirements/peers.txt $(INSTALLED)
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PEERS)
+	@$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python --require-hashes -r requirements/peers.txt
+	@touch $@
+
+bench-peers: $(PEERS)/.installed ## measure the load of SIZES families by dlt and dbt beside it (installs them)
+	$(BIN)/python -m benchmarks.whole $(SIZES) --parts sample peers
+
 bench-report: $(INSTALLED) ## write what bench measured into docs/explanation/performance.md
 	$(BIN)/python -m benchmarks.whole --parts report
 
@@ -114,6 +125,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 lock: $(INSTALLED) ## resolve requirements/*.txt anew from pyproject.toml (UPGRADE=--upgrade takes newer versions)
 	$(LOCK) $(UPGRADE) requirements/bootstrap.in -o requirements/bootstrap.txt
 	$(LOCK) $(UPGRADE) requirements/supply.in -o requirements/supply.txt
+	$(LOCK) $(UPGRADE) requirements/peers.in -o requirements/peers.txt
 	$(LOCK) $(UPGRADE) pyproject.toml -o requirements/run.txt
 	$(LOCK) $(UPGRADE) pyproject.toml --extra dev -c requirements/run.txt -o requirements/dev.txt
 	$(LOCK) $(UPGRADE) pyproject.toml --extra browser -c requirements/run.txt -o requirements/browser.txt

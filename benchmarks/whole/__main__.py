@@ -1,4 +1,4 @@
-"""Whole loads of the sample at given sizes: ours, a naive one, and the limit; in one results file.
+"""Whole loads of the sample at given sizes: ours, a naive one, one by dlt and dbt, and the limit; in one file.
 
 For each size a home with a sample of its own. Ours is `kampungkb run` three times: the first night in full, the next
 one with nothing changed, and one after a per cent of every source has changed (`changes.py`). The others read the same
@@ -39,7 +39,9 @@ from kampungkb.settings import PROJECT_ROOT, Settings
 from kampungkb.warehouse import embedded
 
 SEED = 2104
-PARTS = ("sample", "full", "unchanged", "naive", "limit", "changed", "report")
+PARTS = ("sample", "full", "unchanged", "naive", "peers", "limit", "changed", "report")
+ALONE = ("peers", "report")  # only where they are asked for
+PEERS_PYTHON = PROJECT_ROOT / ".venv" / "peers" / "bin" / "python"
 OTHERS = "bench_others"
 PUBLISHED = PROJECT_ROOT / "docs" / "explanation"
 
@@ -51,6 +53,7 @@ class World:
         self.families, self.out = families, out
         self.home = out / f"home-{families}"
         self.settings = Settings(home=self.home)
+        self.touched = self.home / "sources-changed"
 
     def day(self, night: int) -> date:
         """The date of a night; the sample is of the first."""
@@ -87,6 +90,7 @@ class World:
 
     def changed(self) -> Load:
         """Ours, after a per cent of the sources has changed."""
+        self.touched.touch()
         counts = change(self.home, self.day(2))
         load = night(self.home, self.families, "changed", self.day(2))
         return load.model_copy(update={"counts": {**load.counts, **counts}})
@@ -95,8 +99,14 @@ class World:
         """The load a user would write."""
         work = lake.private_folder(self.home / "naive")
         command = ["-m", "benchmarks.whole.naive", "--as-of", str(self.day(0)), "--share", str(share)]
-        load = self._other("naive", [sys.executable, *command, "--out", str(work)], share)
-        return load.model_copy(update={"counts": {**load.counts, **self._agreement(work / "family_score.parquet")}})
+        return self._other("naive", [sys.executable, *command], work, share)
+
+    def peers(self, python: Path) -> Load:
+        """dlt and dbt, in the environment of `requirements/peers.txt`."""
+        if not python.exists():
+            raise SystemExit(f"dlt and dbt are not installed: {python} is missing. `make bench-peers` installs them.")
+        work = lake.private_folder(self.home / "peers")
+        return self._other("peers", [str(python), "-m", "benchmarks.whole.peers", "--as-of", str(self.day(0))], work)
 
     def limit(self) -> Load:
         """Reading and writing alone."""
@@ -108,12 +118,20 @@ class World:
         finally:
             shutil.rmtree(work)
 
-    def _other(self, side: str, command: list[str], share: float) -> Load:
-        """Run a program that prints its stages on the last line."""
+    def _other(self, side: str, command: list[str], work: Path, share: float = 1.0) -> Load:
+        """Run a program that prints its stages on the last line and writes its scores into `work`."""
+        if self.touched.exists():
+            raise SystemExit(f"The sources of {self.home} are not those of the first night any more: measure in another --out.")
         begun = time.monotonic()
         with (
             self.sources() as variables,
-            subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True, cwd=PROJECT_ROOT) as process,
+            subprocess.Popen(
+                [*command, "--out", str(work)],
+                env=variables | {"PYTHONPATH": str(PROJECT_ROOT / "plugins")},
+                stdout=subprocess.PIPE,
+                text=True,
+                cwd=PROJECT_ROOT,
+            ) as process,
             watched(self.settings, process.pid) as usage,
         ):
             printed, _ = process.communicate()
@@ -136,7 +154,12 @@ class World:
             share=share,
             seconds=time.monotonic() - begun,
             stages=stages,
-            counts={**told["counts"], "peak_program_mib": usage.peak()[0], "peak_postgres_mib": usage.peak()[1]},
+            counts={
+                **told["counts"],
+                **self._agreement(work / "family_score.parquet"),
+                "peak_program_mib": usage.peak()[0],
+                "peak_postgres_mib": usage.peak()[1],
+            },
         )
 
     def _agreement(self, scores: Path) -> dict[str, float]:
@@ -169,6 +192,8 @@ def measure(world: World, part: str, given: argparse.Namespace) -> Load | None:
             return None
         case "naive":
             return world.naive(given.share)
+        case "peers":
+            return world.peers(given.peers)
         case _:
             load: Load = getattr(world, part)()
             return load
@@ -178,8 +203,9 @@ def main() -> int:
     """Measure the parts that are asked for and keep the results; `report` writes them into the documentation."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("families", nargs="*", type=int)
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS[:-1])
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=[part for part in PARTS if part not in ALONE])
     parser.add_argument("--share", type=float, default=1.0, help="of the workbooks that the naive side reads")
+    parser.add_argument("--peers", type=Path, default=PEERS_PYTHON, help="the Python that has dlt and dbt")
     parser.add_argument("--out", type=Path, default=PROJECT_ROOT / "var" / "bench")
     parser.add_argument("--docs", type=Path, default=PUBLISHED, help="where report writes")
     parser.add_argument("--discard", action="store_true", help="remove the homes at the end")

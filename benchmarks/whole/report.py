@@ -9,7 +9,7 @@ PAGE, COPY = "performance.md", "performance.json"
 BEGIN, END = "<!-- whole loads: begin -->", "<!-- whole loads: end -->"
 STAGES = ("extract", "validate", "link", "score", "publish", "beside")
 WITHOUT_LINK = ("extract", "validate", "score", "publish")
-SIDES = ("kampungkb", "naive", "limit")
+SIDES = ("kampungkb", "naive", "peers", "limit")
 NIGHTS = {"full": "full", "unchanged": "nothing changed", "changed": "1 % changed"}
 GIB = 1024
 
