@@ -121,7 +121,7 @@ class World:
     def _other(self, side: str, command: list[str], work: Path, share: float = 1.0) -> Load:
         """Run a program that prints its stages on the last line and writes its scores into `work`."""
         if self.touched.exists():
-            raise SystemExit(f"The sources of {self.home} are not those of the first night any more: measure in another --out.")
+            raise SystemExit(f"The sources of {self.home} have changed since the first night. Use another --out.")
         begun = time.monotonic()
         with (
             self.sources() as variables,
