@@ -1,5 +1,6 @@
 """The blow: a process is killed with KILL after a delay."""
 
+from contextlib import suppress
 from multiprocessing.process import BaseProcess
 
 import psutil
@@ -14,5 +15,8 @@ class Killer:
     def __call__(self, process: BaseProcess) -> None:
         process.join(self.delay)
         if process.is_alive():
-            self.children = psutil.Process(process.pid).children(recursive=True)
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # it has ended since
+                victim = psutil.Process(process.pid)
+                victim.suspend()  # so that it neither ends nor has other children while we look for them
+                self.children = victim.children(recursive=True)
+                process.kill()

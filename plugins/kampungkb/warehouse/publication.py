@@ -17,7 +17,7 @@ import adbc_driver_manager
 import pyarrow as pa
 from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError, SQLAlchemyError
 
 from kampungkb.errors import AuditError, ConfigurationError, WarehouseError, WarehouseUnreachable
 from kampungkb.progress import through
@@ -342,6 +342,8 @@ def _clear_faults() -> Iterator[None]:
 
 
 def _lost_connection(fault: SQLAlchemyError) -> bool:
-    """Whether the session is gone or going: whether a COMMIT on its way arrived is then unknown."""
+    """Whether the session is gone, going or never came about: whether a COMMIT on its way arrived is then unknown."""
     state = getattr(getattr(fault, "orig", None), "sqlstate", None) or ""
-    return (isinstance(fault, DBAPIError) and fault.connection_invalidated) or state.startswith(("08", "57P"))
+    refused = isinstance(fault, OperationalError) and not state
+    gone = isinstance(fault, DBAPIError) and fault.connection_invalidated
+    return refused or gone or state.startswith(("08", "57P"))
