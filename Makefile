@@ -166,7 +166,8 @@ clean: ## remove the environment and the tools' caches; var/ stays
 	find plugins dags tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # pip installs uv, uv the rest: both by hash. uv does not read pip's configuration, so the index is handed over;
-# where uv cannot reach what pip can (a proxy, a certificate, a local folder), pip does the work.
+# where uv cannot reach what pip can (a proxy, a certificate, a local folder), pip does the work. Both compile what they
+# install: a process that must compile Airflow or Great Expectations itself takes twice as long to start.
 $(INSTALLED): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 	@python=$$(for candidate in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
 	    $$candidate -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
@@ -174,12 +175,12 @@ $(INSTALLED): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 	if [ -z "$$python" ]; then echo "Python 3.11, 3.12 or 3.13 is needed: make setup PYTHON=/path/to/python3" >&2; exit 1; fi; \
 	[ -x $(BIN)/python ] || $$python -m venv .venv || { \
 	    echo "$$python cannot create environments (on Debian: apt-get install python3-venv)." >&2; exit 1; }
-	@echo "Installing Python packages into .venv (once; half a minute on a good line) ..."
+	@echo "Installing Python packages into .venv (once; a minute on a good line) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 	@index=$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$${PIP_INDEX_URL:-$$($(BIN)/pip config get global.index-url 2>/dev/null || true)}}}; \
 	[ -z "$$index" ] || export UV_DEFAULT_INDEX="$$index"; \
 	export VIRTUAL_ENV="$(CURDIR)/.venv"; \
-	$(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.txt \
+	$(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements/dev.txt \
 	  || { echo "uv could not install; trying pip, which takes longer ..."; \
 	       $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation -e .
