@@ -29,7 +29,6 @@ def with_workers(installation: Installation, first_night: Night) -> Installation
     return installation
 
 
-@pytest.mark.xfail(reason="processes that read workbooks cannot be started by a worker of Celery", strict=True)
 def test_the_worker_does_the_tasks_of_a_scheduled_run(with_workers: Installation, first_night: Night) -> None:
     run = with_workers.ended(with_workers.next_scheduled())
     assert differences(first_night.rows, with_workers.rows(run)) == (0, 0)

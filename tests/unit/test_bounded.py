@@ -60,7 +60,7 @@ def test_the_program_that_calls_is_not_run_again_in_the_processes(tmp_path: Path
     assert done.stdout == "begun\n['b']\n"
 
 
-def test_a_daemon_may_call_too(tmp_path: Path) -> None:
+def test_a_daemon_as_the_workers_of_celery_are_may_call_too(tmp_path: Path) -> None:
     program = tmp_path / "worker.py"
     program.write_text(
         "import multiprocessing\n"

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import Enum
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from multiprocessing.process import AuthenticationString, BaseProcess
 from types import ModuleType
 from typing import TypeVar, cast
 
@@ -107,15 +107,20 @@ def _without_program() -> Iterator[None]:
     """Let a new process import the function's module and not also the program that this process runs.
 
     That may do anything: the command `airflow` opens its metadata database, which it forbids to a task. And let one
-    start where this process is a daemon, to which Python otherwise gives no children.
+    start at all where this process is a worker of Celery: a daemon, which Python otherwise gives no children, and of
+    another package, whose key the standard library cannot hand on.
     """
     program, itself = sys.modules["__main__"], multiprocessing.current_process()
-    daemon = itself.daemon
-    sys.modules["__main__"], itself.daemon = ModuleType("__main__"), False
+    state = vars(itself)["_config"]
+    before = dict(state)
+    sys.modules["__main__"] = ModuleType("__main__")
+    state |= {"daemon": False, "authkey": AuthenticationString(itself.authkey)}
     try:
         yield
     finally:
-        sys.modules["__main__"], itself.daemon = program, daemon
+        sys.modules["__main__"] = program
+        state.clear()
+        state |= before
 
 
 def _work(pipe: Connection, function: Callable[[_Task], _Result], memory: int, seconds: float) -> None:
