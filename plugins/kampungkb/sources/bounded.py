@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import Enum
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import AuthenticationString, BaseProcess
+from multiprocessing.process import AuthenticationString, BaseProcess  # type: ignore[attr-defined]  # of typeshed
 from types import ModuleType
 from typing import TypeVar, cast
 
