@@ -18,7 +18,7 @@ from kampungkb.landing import extract
 from kampungkb.refs import Snapshot
 from kampungkb.run import Run
 from kampungkb.warehouse import embedded
-from tests.integration.conftest import embedded_server  # noqa: F401
+from tests.integration.conftest import embedded_server, embedded_settings  # noqa: F401
 from tests.integration.validation_landing import good_card, good_person, run_validation
 
 pytestmark = pytest.mark.integration

@@ -187,8 +187,8 @@ def test_only_connections_that_are_set_and_not_empty_count() -> None:
 
 def test_every_example_of_the_reference_page_can_be_read_and_both_forms_say_the_same() -> None:
     page = (PROJECT_ROOT / "docs" / "reference" / "configuration.md").read_text(encoding="utf-8")
-    # Airflow alone reads the connection of notices
-    examples = re.findall(r"^export AIRFLOW_CONN_(?!\w+_NOTICES)(\w+)='(.*)'$", page, flags=re.MULTILINE)
+    # Airflow alone reads the connections of notices and of lineage
+    examples = re.findall(r"^export AIRFLOW_CONN_(?!\w+_NOTICES|OPENLINEAGE)(\w+)='(.*)'$", page, flags=re.MULTILINE)
     assert {name for name, _ in examples} == {"FAMILY_WORKBOOKS", "CIVIL_REGISTRY", "HEALTH_INSURANCE", "WAREHOUSE"}
     for (name, uri), (same_name, written) in zip(examples[::2], examples[1::2], strict=True):
         as_uri, as_json = parse_connection(name, uri), parse_connection(same_name, written)

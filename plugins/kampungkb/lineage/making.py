@@ -31,7 +31,7 @@ LOADED = {
     "dim_indicator": "scores/indicator",
     **{name: f"persons/{name}" for name in ("person_link", "family_link", "duplicate_record")},
     "reviewed_pair": "persons/match_review",
-    "quarantine": f"accepted/{PER_SOURCE}/quarantine",
+    "quarantine_row": f"accepted/{PER_SOURCE}/quarantine",
     "check_result": f"accepted/{PER_SOURCE}/checks",
     "raw_region": "reference/regions.csv",
     "raw_kampung_kb": "reference/kampung_kb.csv",
