@@ -48,30 +48,37 @@ def apply(connection: Connection, target: Table, staged: Table, scope: Scope = N
 
     `scope` is a condition on the target, or values by column; without one it is the whole table.
 
-    A table without a primary key is replaced as a whole.
+    A table without a primary key is replaced as a whole where any row differs.
     """
     connection = connection.execution_options(preserve_rowcount=True)
     equal = scope.items() if isinstance(scope, Mapping) else ()
     within = scope if isinstance(scope, ColumnElement) else and_(true(), *(target.c[n] == value for n, value in equal))
     names = [c.name for c in target.columns]
     keys = [c.name for c in target.primary_key]
+    made = select(*(staged.c[n] for n in names))
     if is_empty(connection, target):
-        return fill(connection, target, select(*(staged.c[n] for n in names)))
+        return fill(connection, target, made)
     if not keys:
+        if _same_rows(connection, select(*(target.c[n] for n in names)).where(within), made):
+            return 0
         deleted = connection.execute(delete(target).where(within)).rowcount
-        inserted = connection.execute(insert(target).from_select(names, select(*(staged.c[n] for n in names)))).rowcount
-        return max(deleted, inserted)
+        return max(deleted, connection.execute(insert(target).from_select(names, made)).rowcount)
     same_key = and_(*(target.c[key] == staged.c[key] for key in keys))
     others = [name for name in names if name not in keys]
     differs = or_(*(target.c[name].is_distinct_from(staged.c[name]) for name in others))
     statements = (
         delete(target).where(within, ~exists().where(same_key)),
         update(target).values({name: staged.c[name] for name in others}).where(same_key, differs),
-        insert(target).from_select(
-            names, select(*(staged.c[n] for n in names)).where(~exists().where(same_key, within).correlate(staged))
-        ),
+        insert(target).from_select(names, made.where(~exists().where(same_key, within).correlate(staged))),
     )
     return sum(connection.execute(statement).rowcount for statement in statements)
+
+
+def _same_rows(connection: Connection, these: Select[Any], those: Select[Any]) -> bool:
+    """Whether two queries give the same rows, each as often."""
+    differences = (these.except_all(those).subquery(), those.except_all(these).subquery())
+    differ = or_(*(exists(select(1).select_from(rows)) for rows in differences))
+    return not connection.execute(select(differ)).scalar_one()
 
 
 def is_empty(connection: Connection, table: Table) -> bool:
