@@ -180,6 +180,14 @@ def test_a_thousand_entries_are_asked_for_at_once_by_default(land: Land, insurer
     assert (land(connection=connection).read, insurer.asked) == ({"peserta": 25}, [1])
 
 
+def test_the_next_page_is_asked_for_while_one_is_worked_on(land: Land, insurer: Insurer) -> None:
+    second = threading.Event()
+    insurer.faults.append(lambda page: second.set() if page == 2 else None)
+    worked_on: list[bool] = []
+    land(tell=lambda _: worked_on.append(second.wait(10)))
+    assert worked_on[0]
+
+
 @pytest.mark.parametrize(
     "faults",
     [

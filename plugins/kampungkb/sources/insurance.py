@@ -6,7 +6,6 @@ process, goes on where the last one stopped. Identical entries are one; where th
 the last page's `total`, everything is fetched once more.
 """
 
-import hashlib
 import json
 import logging
 import os
@@ -14,9 +13,11 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +63,11 @@ class _Fetch(BaseModel):
 class _Tally:
     """What has been seen so far: distinct entries, names of their fields, the last page's total.
 
-    `kinds` counts kinds of values by field, of the first entries of each page.
+    `kinds` counts kinds of values by field, of the first entries of each page. Two entries that share a digest would
+    be noticed: fewer are distinct than the service counts.
     """
 
-    digests: set[bytes] = field(default_factory=set)
+    digests: set[int] = field(default_factory=set)
     fields: set[str] = field(default_factory=set)
     kinds: dict[str, Counter[str]] = field(default_factory=dict)
     total: int = 0
@@ -139,21 +141,29 @@ def _pages(client: Client, service: Service, kept: Path, tally: _Tally) -> Itera
     A page is the last one if it is empty, or if the total is reached; pages may be shorter than asked for, so past
     the computed last page one goes on as long as entries are missing and the pages bring new ones. A service that
     gives the same page for every number, or new entries without end, is left after :data:`BARREN_PAGES` pages
-    without a new entry, or :data:`MOST_PAGES`.
+    without a new entry, or :data:`MOST_PAGES`. The next page is on its way while one is worked on.
     """
-    barren = 0
-    for number in range(1, MOST_PAGES + 1):
-        page = _page(client, service, kept, number)
-        if page.total is not None:
-            tally.total = page.total
-        if not page.entries:
-            return
-        before = len(tally.digests)
-        yield page
-        missing, gained = len(tally.digests) < tally.total, len(tally.digests) > before
-        barren = 0 if gained else barren + 1
-        if barren == BARREN_PAGES or (number * page.limit >= tally.total and not (missing and gained)):
-            return
+    barren, fetch = 0, partial(_page, client, service, kept)
+    with ThreadPoolExecutor(1) as ahead:
+        coming = ahead.submit(fetch, 1)
+        for number in range(1, MOST_PAGES + 1):
+            page = coming.result()
+            if page.total is not None:
+                tally.total = page.total
+            if not page.entries:
+                return
+            expected = number * page.limit < tally.total
+            on_its_way = expected and not barren
+            if on_its_way:
+                coming = ahead.submit(fetch, number + 1)
+            before = len(tally.digests)
+            yield page
+            missing, gained = len(tally.digests) < tally.total, len(tally.digests) > before
+            barren = 0 if gained else barren + 1
+            if barren == BARREN_PAGES or not (expected or (missing and gained)):
+                return
+            if not on_its_way:
+                coming = ahead.submit(fetch, number + 1)
     raise SourceUnavailable(
         f"The health insurance service has more than {MOST_PAGES} pages for regency {service.regency}. Ask the "
         "insurer's help desk, or correct the extras `regency_code` and `limit` of the connection health_insurance."
@@ -201,14 +211,14 @@ def _distinct(page: Page, tally: _Tally) -> list[dict[str, str | None]]:
     """The entries not seen before, flattened to text."""
     rows: list[dict[str, str | None]] = []
     for entry in page.entries:
-        digest = hashlib.sha256(json.dumps(entry, sort_keys=True, default=str).encode()).digest()[:16]
+        row = flattened(entry)
+        digest = hash(frozenset(row.items()))
         if digest in tally.digests:
             tally.repeated += 1
             continue
         tally.digests.add(digest)
         if len(rows) < KINDS_OF_ENTRIES:
             _count_kinds(entry, tally.kinds)
-        row = flattened(entry)
         tally.fields |= row.keys()
         rows.append(row)
     return rows
@@ -222,10 +232,12 @@ def flattened(entry: dict[str, Any], prefix: str = "") -> dict[str, str | None]:
     """
     row: dict[str, str | None] = {}
     for name, value in entry.items():
-        if isinstance(value, dict):
+        if isinstance(value, str) and value.isascii():
+            row[prefix + name] = value
+        elif isinstance(value, dict):
             row |= flattened(value, f"{prefix}{name}.")
         else:
-            row[f"{prefix}{name}"] = _text(value)
+            row[prefix + name] = _text(value)
     return row
 
 

@@ -6,6 +6,7 @@ import hmac
 import json
 import logging
 import ssl
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from tenacity import (
     RetryCallState,
     Retrying,
     retry_if_exception_type,
+    sleep_using_event,
     stop_after_attempt,
     wait_exponential,
     wait_random,
@@ -148,10 +150,11 @@ def signature(cons_id: str, secret: str, timestamp: str) -> str:
 
 
 class Client:
-    """Fetches pages of one service; use it as a context manager."""
+    """Fetches pages of one service; use it as a context manager, whose end also ends the wait for another try."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._left = threading.Event()
         loopback = httpx.URL(service.url).host.startswith(_LOOPBACK)
         self._http = httpx.Client(
             timeout=httpx.Timeout(service.timeout, connect=min(CONNECT_SECONDS, service.timeout)),
@@ -164,6 +167,7 @@ class Client:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._left.set()
         self._http.close()
 
     def page(self, number: int) -> tuple[bytes, Page]:
@@ -179,6 +183,7 @@ class Client:
             stop=stop_after_attempt(self._service.retries + 1),
             wait=self._wait(),
             before_sleep=_log_retry(number),
+            sleep=sleep_using_event(self._left),
             reraise=True,
         )
         try:

@@ -9,7 +9,7 @@ source, which the full extraction of every seventh day notices.
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -162,7 +162,13 @@ def text_column(values: Sequence[Any], kind: Kind) -> pa.StringArray:
     types = set(map(type, values)) - {type(None)}
     if types <= {str}:
         return storable(pa.array(values, pa.string()))
-    convert = partial(text_value, kind=kind) if types != {int} else str
+    convert: Callable[[Any], str] = partial(text_value, kind=kind)
+    if types == {int}:
+        convert = str
+    elif types == {date}:
+        convert = date.isoformat
+    elif types == {datetime} and kind != "date":
+        convert = datetime.isoformat
     return storable(pa.array([None if value is None else convert(value) for value in values], pa.string()))
 
 
