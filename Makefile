@@ -85,7 +85,7 @@ bench-report: $(INSTALLED) ## write what bench measured into docs/explanation/pe
 	$(BIN)/python -m benchmarks.whole --parts report
 
 bench-validate: $(INSTALLED) ## measure all rules on FAMILIES and MEMBERS against GX on pandas, report under var/bench
-	$(BIN)/python benchmarks/validation.py --families $(FAMILIES) --members $(MEMBERS)
+	$(BIN)/python -m benchmarks.validation --families $(FAMILIES) --members $(MEMBERS)
 
 bench-publish: $(INSTALLED) ## measure the publication of FAMILIES families against psql and pandas, and an unchanged night
 	$(BIN)/python -m benchmarks.publication --families $(FAMILIES)

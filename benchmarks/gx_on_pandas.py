@@ -154,10 +154,13 @@ def _members(landed: pd.DataFrame, families: pd.DataFrame, rejected: "pd.Index[i
 
 
 def _over_120_years(born: pd.Series, on: pd.Series) -> pd.Series:
-    def number(days: pd.Series) -> pd.Series:
-        return days.dt.year * 10000 + days.dt.month * 100 + days.dt.day
+    return number_of(on) - number_of(born) > 120 * 10000
 
-    return number(on) - number(born) > 120 * 10000
+
+def number_of(days: pd.Series) -> pd.Series:
+    """Dates as numbers: yyyymmdd."""
+    number: pd.Series = days.dt.year * 10000 + days.dt.month * 100 + days.dt.day
+    return number
 
 
 # What the suites say in SQL, by rule and column: the type, the column to look at, and further arguments.
@@ -216,7 +219,7 @@ def _run(frame: pd.DataFrame, name: str, expectations: Mapping[int, Expectation]
     broken = [result for result in found.results if "unexpected_count" not in result.result]
     if broken:
         raise SystemExit(f"{name}: {broken[0].expectation_config} {broken[0].exception_info}")
-    return {result.expectation_config.meta["number"]: result.result for result in found.results}  # type: ignore[union-attr, index]
+    return {result.expectation_config.meta["number"]: result.result for result in found.results}  # type: ignore[union-attr]
 
 
 def _judge(frame: pd.DataFrame, suite: Suite, as_of: date) -> Judged:
@@ -274,8 +277,10 @@ def judge_frames(families: pd.DataFrame, members: pd.DataFrame, regions: Path, a
 
 def judge(path: Path, regions: Path, as_of: date, out: Path) -> dict[str, list[int]]:
     """Judge a landed snapshot; writes the failing rows under `out` and returns failing rows, a table and rule."""
-    landed = (pd.read_parquet(path / f"{table}.parquet").drop(columns="extra") for table in ("keluarga", "anggota"))
-    survey = judge_frames(*landed, regions, as_of)
+    families, members = (
+        pd.read_parquet(path / f"{table}.parquet").drop(columns="extra") for table in ("keluarga", "anggota")
+    )
+    survey = judge_frames(families, members, regions, as_of)
     survey.of_families.failures.to_parquet(out / "keluarga.parquet")
     survey.of_members.failures.to_parquet(out / "anggota.parquet")
     return survey.unexpected

@@ -26,6 +26,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 
 from benchmarks.linkage_evaluation.measures import validated
 from benchmarks.linkage_evaluation.samples import accept
@@ -161,7 +162,7 @@ def main() -> int:
     home = Path(tempfile.mkdtemp(prefix="home-link-", dir=given.out))
     try:
         source = given.accepted or accept(home / "base", families=given.families, seed=2104, error_scale=1.0)
-        ((members,),) = duckdb.sql(f"select count(*) from '{source}/family_survey/anggota.parquet'").fetchall()
+        members = pq.read_metadata(source / "family_survey" / "anggota.parquet").num_rows
         copies = min(max(math.ceil(given.persons / members), 1), MOST_COPIES)
         first = today()
         nights = []

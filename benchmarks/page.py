@@ -227,7 +227,7 @@ def _used(page: Any, address: str, use: Any) -> float:
     page.evaluate(WATCHED)
     use(page)
     _settle(page)
-    return page.evaluate("performance.now() - window.usedAt")
+    return float(page.evaluate("performance.now() - window.usedAt"))
 
 
 def _settle(page: Any) -> None:

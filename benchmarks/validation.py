@@ -6,7 +6,7 @@ product, `pandas`, see `gx_on_pandas.py`). The third, `step`, is the validate st
 also writes accepted rows, quarantine with keyed pseudonyms and checks by village. The imports (Great Expectations takes
 seconds) are timed apart: they are the same for all. How the snapshot is made stands in `landed.py`.
 
-    python benchmarks/validation.py --families 580000 --members 2100000
+    python -m benchmarks.validation --families 580000 --members 2100000
 """
 
 import argparse
@@ -76,7 +76,7 @@ def step(snapshot: Snapshot, as_of: date, home: Path) -> dict[str, list[int]]:
 
 def pandas(snapshot: Snapshot, as_of: date, home: Path) -> dict[str, list[int]]:
     """The other side; failing rows, a table and expectation."""
-    import gx_on_pandas
+    from benchmarks import gx_on_pandas
 
     return gx_on_pandas.judge(snapshot.path, _settings(home).reference("regions.csv"), as_of, home)
 
@@ -84,7 +84,7 @@ def pandas(snapshot: Snapshot, as_of: date, home: Path) -> dict[str, list[int]]:
 def run_side(side: str, snapshot: Snapshot, as_of: date, home: Path) -> None:
     """Run one side in this process and print what it found, its time and its peak memory as JSON."""
     begun = time.monotonic()
-    importlib.import_module("gx_on_pandas" if side == "pandas" else "kampungkb.validation.gx_duckdb")
+    importlib.import_module("benchmarks.gx_on_pandas" if side == "pandas" else "kampungkb.validation.gx_duckdb")
     ready, used = time.monotonic(), time.process_time()
     counts = {"rules": rules, "step": step, "pandas": pandas}[side](snapshot, as_of, home)
     figures = {
@@ -99,7 +99,8 @@ def run_side(side: str, snapshot: Snapshot, as_of: date, home: Path) -> None:
 
 def measure(side: str, snapshot: Snapshot, as_of: date, home: Path) -> dict[str, Any]:
     """One side in a process of its own."""
-    command = [sys.executable, __file__, "--side", side, "--home", str(home), "--as-of", as_of.isoformat()]
+    given = ["--side", side, "--home", str(home), "--as-of", as_of.isoformat()]
+    command = [sys.executable, "-m", "benchmarks.validation", *given]
     environment = os.environ | {"GX_ANALYTICS_ENABLED": "false"}
     done = subprocess.run(
         command, input=snapshot.model_dump_json(), env=environment, stdout=subprocess.PIPE, text=True, check=True
@@ -128,7 +129,7 @@ def report(figures: dict[str, Any]) -> str:
 
 def compare(families: int, members: int, work: Path) -> dict[str, Any]:
     """Make the snapshot, run all sides on it and hold their counts against each other."""
-    from landed import land_sample, repeat
+    from benchmarks.landed import land_sample, repeat
 
     as_of = today()
     sample = land_sample(_settings(work), as_of, max(200, families // 60))

@@ -200,7 +200,8 @@ def load_as_we_do(engine: Engine, uri: str, files: dict[str, Path], here: dict[s
 def insert_with_pandas(engine: Engine, files: dict[str, Path], here: dict[str, str]) -> None:
     """Let pandas read Parquet files and insert their rows by `to_sql`."""
     for name, file in files.items():
-        kinds = {c.name: c.type for c in Table(here[name], MetaData(schema=OTHERS), autoload_with=engine).columns}
+        columns = Table(here[name], MetaData(schema=OTHERS), autoload_with=engine).columns
+        kinds: dict[str, Any] = {c.name: c.type for c in columns}
         frame = pd.read_parquet(file)
         frame.to_sql(here[name], engine, schema=OTHERS, index=False, if_exists="append", dtype=kinds)
 

@@ -20,6 +20,7 @@ from kampungkb.warehouse import embedded
 
 ONE_IN = 100
 ANSWERS = ("P.04", "P.06")  # income and savings: 1 yes, 2 no
+OTHERWISE: dict[object, int | str] = {1: 2, 2: 1, "1": "2", "2": "1"}
 MOST_TITLES = 16
 
 
@@ -47,17 +48,21 @@ def _answer_otherwise(path: Path) -> int:
     """Every family of a workbook answers otherwise; returns how many rows it has."""
     book = openpyxl.load_workbook(path)
     sheet = book["KELUARGA"]
-    for header in sheet.iter_rows(max_row=MOST_TITLES):
-        columns = [cell.column for cell in header if str(cell.value).strip().upper() in ANSWERS]
-        if columns:
-            break
+    titles = [[_title(cell.value) for cell in row] for row in sheet.iter_rows(max_row=MOST_TITLES)]
+    header = next(number for number, row in enumerate(titles, start=1) if set(ANSWERS) <= set(row))
+    places = [titles[header - 1].index(answer) for answer in ANSWERS]
     changed = 0
-    for row in sheet.iter_rows(min_row=header[0].row + 1):
-        for cell in (cell for cell in row if cell.column in columns and cell.value in (1, 2, "1", "2")):
-            cell.value = type(cell.value)(3 - int(cell.value))
-            changed += 1
+    for row in sheet.iter_rows(min_row=header + 1):
+        for cell in (row[place] for place in places):
+            if cell.value in OTHERWISE:
+                cell.value = OTHERWISE[cell.value]
+                changed += 1
     book.save(path)
-    return changed // len(columns)
+    return changed // len(ANSWERS)
+
+
+def _title(value: object) -> str:
+    return str(value).strip().upper()
 
 
 def _change_status(path: Path) -> int:
@@ -65,7 +70,7 @@ def _change_status(path: Path) -> int:
     name = "statusPeserta.kode"
     of_hundred = [zlib.crc32((card or "").encode()) % ONE_IN == 0 for card in entries["noKartu"].to_pylist()]
     chosen = pa.array(of_hundred)
-    flipped = pc.if_else(pc.equal(entries[name], "0"), "1", "0")
+    flipped = pc.if_else(pc.equal(entries[name], pa.scalar("0")), "1", "0")
     status = pc.if_else(chosen, flipped, entries[name])
     place = entries.schema.get_field_index(name)
     pq.write_table(entries.set_column(place, entries.schema.field(place), status), path)

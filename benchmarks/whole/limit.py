@@ -29,6 +29,7 @@ from benchmarks.publication.measures import (
 )
 from benchmarks.whole.nights import size_of
 from benchmarks.whole.results import Load, Stage
+from benchmarks.whole.usage import postgres_seconds
 from kampungkb import lake
 from kampungkb.connections import CIVIL_REGISTRY, HEALTH_INSURANCE, Connection
 from kampungkb.landing import latest_snapshot, snapshot_path
@@ -46,7 +47,7 @@ def limit(settings: Settings, families: int, connections: Mapping[str, Connectio
     """Measure every part; `warehouse` is the address of the loaded one, `work` an empty folder."""
     parts = _parts(settings, connections, work, warehouse)
     begun = time.monotonic()
-    stages = [_timed(stage, part, act) for stage, part, act in parts]
+    stages = [_timed(settings, stage, part, act) for stage, part, act in parts]
     return Load(
         side=SIDE,
         case="full",
@@ -84,16 +85,16 @@ def _parts(settings: Settings, connections: Mapping[str, Connection], work: Path
     yield "copy", "workbooks and lake", lambda: copy([workbooks[0].parent, settings.lake], work / "copied")
 
 
-def _timed(stage: str, part: str, act: Callable[[], tuple[int | None, int | None]]) -> Stage:
-    begun, worked = time.monotonic(), _processor()
+def _timed(settings: Settings, stage: str, part: str, act: Callable[[], tuple[int | None, int | None]]) -> Stage:
+    begun, worked = time.monotonic(), _processor(settings)
     rows, written = act()
-    seconds, processor = time.monotonic() - begun, _processor() - worked
+    seconds, processor = time.monotonic() - begun, _processor(settings) - worked
     return Stage(stage=stage, part=part, seconds=seconds, processor=processor, rows=rows, bytes=written)
 
 
-def _processor() -> float:
-    """Processor seconds of this process and of its children that have ended; PostgreSQL's are not in them."""
-    return sum(sum(getrusage(who)[:2]) for who in (RUSAGE_SELF, RUSAGE_CHILDREN))
+def _processor(settings: Settings) -> float:
+    """Processor seconds of this process, of its children that have ended, and of PostgreSQL."""
+    return sum(sum(getrusage(who)[:2]) for who in (RUSAGE_SELF, RUSAGE_CHILDREN)) + postgres_seconds(settings)
 
 
 def parse(workbooks: list[Path]) -> tuple[int, int]:

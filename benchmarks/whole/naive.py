@@ -25,7 +25,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Engine, create_engine, text
 
-from benchmarks.gx_on_pandas import Judged, Survey, judge_frames
+from benchmarks.gx_on_pandas import Judged, Survey, judge_frames, number_of
 from kampungkb.connections import (
     CIVIL_REGISTRY,
     FAMILY_WORKBOOKS,
@@ -194,7 +194,7 @@ def score(families: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
     code = {name: pd.to_numeric(families[f"{name}__text"], errors="coerce") for name in _questions(families)}
     members = members.merge(families[[MARK, "TGL_PENDATAAN"]], on=MARK, suffixes=("_own", ""))
     answer = {name: pd.to_numeric(members[f"{name}__text"], errors="coerce") for name in _questions(members)}
-    age = (_number(members["TGL_PENDATAAN"]) - _number(members["K.04"])) // 10000
+    age = (number_of(members["TGL_PENDATAAN"]) - number_of(members["K.04"])) // 10000
     heads = members[answer["K.10"] == 1].sort_values("NO_URUT").drop_duplicates(MARK)
     survey = _of_families(code) | _of_members(members, answer, age, families[MARK])
     frames = []
@@ -220,10 +220,6 @@ def score(families: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
 def _questions(frame: pd.DataFrame) -> list[str]:
     named = (str(name).removesuffix("__text") for name in frame if str(name).endswith("__text"))
     return [name for name in named if name.startswith(("P.", "K."))]
-
-
-def _number(days: pd.Series) -> pd.Series:
-    return days.dt.year * 10000 + days.dt.month * 100 + days.dt.day
 
 
 def _of_families(code: dict[str, pd.Series]) -> dict[str, pd.Series]:

@@ -38,7 +38,10 @@ class Stage(BaseModel):
 
 
 class Load(BaseModel):
-    """One load by one side. `share` of the workbooks, where not all were read; `seconds` of the whole command."""
+    """One load by one side. `share` of the workbooks, where not all were read; `seconds` of the whole command.
+
+    `load_average` is the machine's over the five minutes before the load ended: above the cores, others were at work.
+    """
 
     side: str
     case: str
@@ -47,6 +50,7 @@ class Load(BaseModel):
     at: datetime = Field(default_factory=lambda: datetime.now(UTC))
     share: float = 1.0
     seconds: float
+    load_average: float = Field(default_factory=lambda: os.getloadavg()[1])
     stages: list[Stage]
     counts: dict[str, float] = Field(default_factory=dict)
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 import psutil
 
@@ -53,11 +52,10 @@ class Usage:
 def watched(settings: Settings, process: int) -> Iterator[Usage]:
     """Sample a process and the embedded server of that home until the end of the block."""
     usage, over = Usage(), threading.Event()
-    file = place_of(settings).data / "postmaster.pid"
 
     def sample() -> None:
         while not over.wait(EVERY_SECONDS):
-            program, postgres = _program(process), _postgres(file)
+            program, postgres = _program(process), _postgres(settings)
             processor = sum(map(_seconds, (*program, *postgres)))
             memory = (sum(map(_mib, program)), sum(map(_mib, postgres)))
             usage.samples.append(Sample(datetime.now(UTC), *memory, processor))
@@ -79,8 +77,14 @@ def _program(process: int) -> list[psutil.Process]:
     return [member for member in family if not _is_other(member)]
 
 
-def _postgres(file: Path) -> list[psutil.Process]:
-    """The server whose process id stands in that file, with its children."""
+def postgres_seconds(settings: Settings) -> float:
+    """The processor time of the embedded server of that home until now."""
+    return sum(map(_seconds, _postgres(settings)))
+
+
+def _postgres(settings: Settings) -> list[psutil.Process]:
+    """The embedded server of that home, with its children."""
+    file = place_of(settings).data / "postmaster.pid"
     try:
         server = psutil.Process(int(file.read_text(encoding="ascii").split()[0]))
         return [server, *server.children()] if server.name() == "postgres" else []

@@ -14,9 +14,10 @@ pytestmark = [pytest.mark.integration, pytest.mark.long]
 
 
 def test_all_sides_count_the_same_and_are_measured(tmp_path: Path) -> None:
-    command = [sys.executable, str(PROJECT_ROOT / "benchmarks" / "validation.py"), "--families", "700"]
+    command = [sys.executable, "-m", "benchmarks.validation", "--families", "700"]
     done = subprocess.run(
         [*command, "--members", "2500", "--out", str(tmp_path)],
+        cwd=PROJECT_ROOT,
         env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT / "plugins")},
         capture_output=True,
         text=True,

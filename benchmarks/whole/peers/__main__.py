@@ -76,9 +76,9 @@ def workbooks(folder: Path, sheet: str) -> Iterator[pa.Table]:
 
 def _rows(cells: pd.DataFrame, table: Table) -> pd.DataFrame:
     top = cells.head(20).map(lambda cell: str(cell).strip().upper())
-    header = int(top.eq("KODE_KELUARGA").any(axis=1).idxmax())
+    header = int((top == "KODE_KELUARGA").any(axis=1).argmax())
     official = {name.upper(): name for name in table.names}
-    places = {official[name]: place for place, name in top.loc[header].items() if name in official}
+    places = {official[name]: place for place, name in enumerate(top.loc[header]) if name in official}
     rows = cells.loc[header + 1 :]
     leading = rows.map(lambda cell: str(cell).strip() or None).bfill(axis=1)[0]
     rows = rows[leading.notna() & ~leading.astype("str").str.upper().str.startswith(FOOTERS)]
