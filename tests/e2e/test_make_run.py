@@ -3,23 +3,18 @@
 import csv
 import io
 import json
-import os
 import re
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import openpyxl
 import psutil
-import psycopg
 import pytest
 
 from kampungkb.orchestration.journal import read_journal
 from kampungkb.settings import PROJECT_ROOT, Settings
 from kampungkb.warehouse import embedded
+from tests.e2e.machine import Machine
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -27,53 +22,9 @@ FAMILIES = "400"
 STEPS = ["prepare", "extract", "validate", "inspect", "settle", "link", "score", "publish", "document"]
 
 
-class Machine:
-    """A home of its own, and the command on it."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-
-    def command(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        own = {
-            "KAMPUNGKB_HOME": str(self.home),
-            "KAMPUNGKB_SAMPLE_FAMILIES": FAMILIES,
-            "PYTHONPATH": str(PROJECT_ROOT / "plugins"),
-        }
-        return subprocess.run(
-            [sys.executable, "-m", "kampungkb", *arguments],
-            env={**os.environ, **own, **variables},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=600,
-        )
-
-    def run(self, as_of: str, *arguments: str) -> str:
-        """Load for a date; the output."""
-        done = self.command("run", "--as-of", as_of, *arguments)
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        return done.stdout
-
-    def query(self, *statements: str) -> list[list[tuple[Any, ...]]]:
-        """The rows of each statement, asked while the embedded server is up once."""
-        with embedded.running(Settings(home=self.home)) as server, psycopg.connect(server.uri()) as connection:
-            return [connection.execute(statement.encode()).fetchall() for statement in statements]
-
-    def marts(self) -> dict[str, list[Any]]:
-        """Every row of `mart` and `vault`, by table."""
-        [names] = self.query(
-            "select table_schema || '.' || table_name from information_schema.tables "
-            "where table_schema in ('mart', 'vault') order by 1"
-        )
-        tables = [name for (name,) in names]
-        return dict(
-            zip(tables, self.query(*(f"select t::text from {name} t order by 1" for name in tables)), strict=True)
-        )
-
-
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    made = Machine(tmp_path_factory.mktemp("machine") / "home")
+    made = Machine(tmp_path_factory.mktemp("machine") / "home", KAMPUNGKB_SAMPLE_FAMILIES=FAMILIES)
     yield made
     embedded.discard(Settings(home=made.home))
 

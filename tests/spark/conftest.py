@@ -20,6 +20,7 @@ from kampungkb.settings import Settings
 from kampungkb.validation.step import validate
 from tests.conftest import AS_OF
 from tests.generator import InsuranceApi
+from tests.spark.cluster import Cluster, running
 
 # Statements over a few hundred rows are planned and compiled once: Java's second compiler is not worth its time.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
@@ -28,24 +29,41 @@ FAMILIES = 200
 SEEDS = (2104, 7, 45)
 
 
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """The cluster on which all steps of this process run, under its configuration."""
+    from pyspark.sql import SparkSession  # an extra: without it the other tests may still be collected
+
+    with running(tmp_path_factory.mktemp("cluster")) as started, pytest.MonkeyPatch.context() as environ:
+        environ.setenv("SPARK_CONF_DIR", str(started.configuration))
+        yield started
+        if application := SparkSession.getActiveSession():
+            application.stop()
+
+
 @dataclass(frozen=True)
 class Night:
-    """A load of the sample up to its scores."""
+    """A load of the sample up to its scores, on DuckDB."""
 
+    cluster: Cluster
     run: Run
     landed: list[Snapshot]
     validated: list[Validated]
     linked: Linked
     scored: Scored
 
-    def on_spark(self, home: Path, master: str = "local[2]") -> Run:
-        """The same run on Spark, which writes into another home."""
-        settings = self.run.settings.model_copy(update={"home": home, "engine": "spark", "spark_master": master})
+    def on_spark(self, home: Path) -> Run:
+        """The same run on the cluster, which writes into another home."""
+        settings = self.run.settings.model_copy(
+            update={"home": home, "engine": "spark", "spark_master": self.cluster.master}
+        )
         return replace(self.run, settings=settings)
 
 
 @pytest.fixture(scope="session", params=SEEDS, ids=lambda seed: f"seed {seed}")
-def night(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
+def night(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, cluster: Cluster
+) -> Iterator[Night]:
     """A night of each seed."""
     folder = tmp_path_factory.mktemp(f"night-{request.param}")
     sample, registry = folder / "sample", folder / "registry.db"
@@ -63,4 +81,4 @@ def night(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         landed = [extract(run, source) for source in SOURCES]
     validated = [validate(run, snapshot) for snapshot in landed]
     linked = link(run, validated)
-    yield Night(run, landed, validated, linked, score(run, validated, linked))
+    yield Night(cluster, run, landed, validated, linked, score(run, validated, linked))

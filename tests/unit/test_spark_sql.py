@@ -27,6 +27,7 @@ def spark(query: str, parameters: object = None, *macros: str) -> str:
         ("printf('%02d', a)", "FORMAT_STRING('%02d', a)"),
         ("hash(a, b)", "XXHASH64(a, b)"),
         ("map_extract_value(map {'a': '1'}, b)", "TRY_ELEMENT_AT(MAP('a', '1'), b)"),
+        ("list_has_all(a, b)", "SIZE(ARRAY_EXCEPT(b, a)) = 0"),
         ("cast(a as ubigint)", "CAST(a AS DECIMAL(20, 0))"),
         (
             "regexp_extract(left(timezone('Asia/Jakarta', a), strlen(b)), 'x$', 0)",

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from kampungkb.engine import duckdb
 from kampungkb.run import Run
+from kampungkb.settings import Settings
 
 
 class Rows(Protocol):
@@ -45,6 +46,14 @@ def connect(run: Run, *, in_memory: bool = False) -> Iterator[Engine]:
     else:
         with duckdb.connect(run, in_memory=in_memory) as connection:
             yield connection
+
+
+def check(settings: Settings) -> None:
+    """Raises :class:`~kampungkb.errors.ConfigurationError` where Spark is asked for and it or its Java is absent."""
+    if settings.engine == "spark":
+        from kampungkb.engine import spark  # raises where pyspark is absent
+
+        spark.check()
 
 
 def view(engine: Engine, name: str, path: Path) -> None:

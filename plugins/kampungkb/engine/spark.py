@@ -6,8 +6,10 @@ stands in a folder that driver and executors see under the same path.
 """
 
 import atexit
+import os
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -29,6 +31,8 @@ from kampungkb.settings import Settings
 
 try:
     from pyspark.sql import DataFrame, SparkSession
+
+    from kampungkb.engine.spark_functions import register_distances
 except ImportError:
     raise ConfigurationError(
         "KAMPUNGKB_ENGINE=spark needs the package pyspark: install requirements/spark.txt, or use "
@@ -47,6 +51,7 @@ def connect(run: Run) -> Iterator["SparkEngine"]:
     """
     with working_folder(private_folder(run.settings.root / "tmp")) as folder:
         engine = SparkEngine(application(run.settings).newSession(), folder)
+        register_distances(engine.session)
         try:
             engine.execute(duckdb_macro(keys_of(run)))
             yield engine
@@ -54,9 +59,15 @@ def connect(run: Run) -> Iterator["SparkEngine"]:
             engine.close()
 
 
+def check() -> None:
+    """Raises :class:`ConfigurationError` where Java is absent or too old."""
+    check_java()
+
+
 def application(settings: Settings) -> SparkSession:
     """The Spark application of this process, started where there is none."""
     check_java()
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     local = settings.spark_master.startswith("local")
     builder = SparkSession.builder.appName("kampungkb").master(settings.spark_master)
     for name, value in (*_SESSION.items(), *(_on_this_machine(settings).items() if local else ())):
@@ -182,10 +193,11 @@ class SparkEngine:
         return spark_sql(parsed(condition), self.macros)
 
     def close(self) -> None:
-        """Let go of what was kept."""
+        """Let go of what was kept, by Splink and Great Expectations too."""
         for frame in self._kept.values():
             frame.unpersist()
         self._kept.clear()
+        self.session.catalog.clearCache()
 
     def _create_table(self, statement: exp.Create) -> None:
         if isinstance(statement.this, exp.Schema):

@@ -134,6 +134,11 @@ def _regexp_replace(node: exp.Expr) -> exp.Expr:
     return exp.Anonymous(this="regexp_replace", expressions=[node.this, _pattern(pattern), exp.Literal.string(by)])
 
 
+def _has_all(node: exp.Expr) -> exp.Expr:
+    whole, part = node.expressions
+    return exp.EQ(this=exp.func("size", exp.func("array_except", part, whole)), expression=exp.convert(0))
+
+
 def _map(node: exp.Expr) -> exp.Expr:
     entries = [part for each in node.this.expressions for part in (each.this, each.expression)]
     return exp.Anonymous(this="map", expressions=entries)
@@ -183,6 +188,7 @@ _FUNCTIONS: Mapping[str, Callable[[exp.Expr], exp.Expr]] = {
     "strlen": _call("octet_length"),
     "printf": _call("format_string"),
     "hash": _call("xxhash64"),
+    "list_has_all": _has_all,
     "map_extract_value": _call("try_element_at"),
 }
 

@@ -21,10 +21,10 @@ from kampungkb.linkage.prediction import (
     CANDIDATE_PAIR,
     PAIR,
     TABLE,
+    Predict,
     averages,
     match_weight,
     pair_columns,
-    predict,
     prepare,
 )
 from kampungkb.linkage.records import assign_numbers, number_records, read_numbered
@@ -34,7 +34,7 @@ from kampungkb.linkage.splink_model import CHANGED, EXCLUSIVE, ID, RIVAL, block_
 from kampungkb.linkage.state import STATE, known_columns
 
 
-def decide_everything(connection: DuckDBPyConnection, model: Model) -> int:
+def decide_everything(connection: DuckDBPyConnection, model: Model, predict: Predict) -> int:
     """Compare and decide all records of `present`; return how many were compared."""
     number_records(connection, "from present")
     find_groups(connection)
@@ -50,7 +50,7 @@ def decide_everything(connection: DuckDBPyConnection, model: Model) -> int:
     return _count(connection, "present")
 
 
-def decide_changes(connection: DuckDBPyConnection, model: Model, earlier: Path) -> int | None:
+def decide_changes(connection: DuckDBPyConnection, model: Model, earlier: Path, predict: Predict) -> int | None:
     """Compare what changed since the night in the folder `earlier`, and decide what hangs together with it.
 
     Leaves the tables that :func:`decide_everything` leaves, for these records alone, and `reopened`
@@ -62,7 +62,7 @@ def decide_changes(connection: DuckDBPyConnection, model: Model, earlier: Path) 
     compared = _count(connection, "changed")
     if 2 * compared > _count(connection, "present") or _population_moved(connection):
         return None
-    _compare(connection, model)
+    _compare(connection, model, predict)
     _reopen(connection)
     _gather(connection, model)
     decide_alone(connection, model)
@@ -149,7 +149,7 @@ def _population_moved(connection: DuckDBPyConnection) -> bool:
     return bool(moved)
 
 
-def _compare(connection: DuckDBPyConnection, model: Model) -> None:
+def _compare(connection: DuckDBPyConnection, model: Model, predict: Predict) -> None:
     """Compare the changed records with everybody: `found_pair`, by source and key; `rule_partner`, by exact rules."""
     blocks = [block_column(place) for place in range(1, len(model.definition.blocking) + 1)]
     connection.execute(

@@ -1,14 +1,37 @@
 """Prediction: what speaks for two records being the same person, for every pair that shares a blocking key."""
 
+from functools import partial
+from typing import Protocol
+
 from duckdb import DuckDBPyConnection
 
 from kampungkb.linkage.blocks import NOT_CROWDED, add_blocks, add_keys, count_terms, find_crowded
 from kampungkb.linkage.model import Definition, Model
 from kampungkb.linkage.splink_model import ID, linker, settings_of
+from kampungkb.run import Run
 
 TABLE = "compared_record"
 PAIR = "candidate_pair"
 CANDIDATE_PAIR = "candidate_pair.parquet"
+
+
+class Predict(Protocol):
+    """From `compared_record` makes `candidate_pair`, as :func:`predict` says."""
+
+    def __call__(self, connection: DuckDBPyConnection, model: Model, *, only_changed: bool = False) -> None:
+        """Whatever the engine that compares, both tables stand on the connection."""
+
+
+def predictor(run: Run) -> Predict:
+    """Prediction on the engine that `KAMPUNGKB_ENGINE` names.
+
+    Raises :class:`~kampungkb.errors.ConfigurationError` where Spark is asked for and its package is absent.
+    """
+    if run.settings.engine == "spark":
+        from kampungkb.linkage.prediction_on_spark import predict_on_spark  # an extra
+
+        return partial(predict_on_spark, run)
+    return predict
 
 
 def prepare(connection: DuckDBPyConnection, model: Model, table: str) -> None:
@@ -30,11 +53,14 @@ def predict(connection: DuckDBPyConnection, model: Model, *, only_changed: bool 
     predicted = made.inference.predict(
         threshold_match_probability=model.definition.decision.floor, warning_mode="never"
     )
-    connection.execute(
-        f"create or replace table {PAIR} as select left_id, right_id, {match_weight(model)}, "
-        f"{', '.join(pair_columns(model.definition))} from ({_select(model.definition, predicted.physical_name)})"
-    )
+    connection.execute(f"create or replace table {PAIR} as {pairs_of(model, predicted.physical_name)}")
     predicted.drop_table_from_database_and_remove_from_cache()
+
+
+def pairs_of(model: Model, predicted: str) -> str:
+    """SQL: the rows of `candidate_pair`, from what Splink predicted."""
+    columns = ", ".join(pair_columns(model.definition))
+    return f"select left_id, right_id, {match_weight(model)}, {columns} from ({_select(model.definition, predicted)})"
 
 
 def match_weight(model: Model) -> str:

@@ -1,4 +1,4 @@
-"""A definition in Splink's words, and a Splink linker over a table of the step's DuckDB connection.
+"""A definition in Splink's words, and a Splink linker over a table of the step's engine.
 
 Splink writes and runs the SQL of the comparisons, estimates parameters and predicts; what is compared comes from
 `model.yaml` alone. Records of one table are paired with each other, whatever their sources.
@@ -10,6 +10,7 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 from splink import Linker
 from splink.backends.duckdb import DuckDBAPI
+from splink.internals.database_api import DatabaseAPI
 
 from kampungkb.linkage.model import Comparison, Definition, Level, LevelParameters, Parameters
 
@@ -49,7 +50,11 @@ def settings_of(
 
 def linker(connection: DuckDBPyConnection, table: str, settings: dict[str, Any]) -> Linker:
     """A linker over `table`, with the term frequencies of the tables `term_frequency_<column>` on the connection."""
-    api = DuckDBAPI(connection)
+    return linker_on(DuckDBAPI(connection), table, settings)
+
+
+def linker_on(api: DatabaseAPI[Any], table: str, settings: dict[str, Any]) -> Linker:
+    """The same over a table of an engine that Splink knows, with settings in the engine's dialect."""
     made = Linker(api.register(table), settings, log_level=None, validate_settings=False)
     for column in {level.get("tf_adjustment_column") for each in settings["comparisons"] for level in _levels(each)}:
         if column:

@@ -17,7 +17,7 @@ from kampungkb.linkage.decisions import decisions_for
 from kampungkb.linkage.incremental import decide_changes, decide_everything
 from kampungkb.linkage.model import load_model
 from kampungkb.linkage.output import Output
-from kampungkb.linkage.prediction import CANDIDATE_PAIR
+from kampungkb.linkage.prediction import CANDIDATE_PAIR, predictor
 from kampungkb.linkage.records import read_sources
 from kampungkb.linkage.review import create_decisions, read_facts, write_duplicates, write_review
 from kampungkb.linkage.state import STATE, recipe, state_of, usable
@@ -49,6 +49,7 @@ def link(run: Run, validated: Sequence[Validated], *, expectations: Path = EXPEC
     model = load_model(run.settings)
     suite = read_linked_suite(expectations)
     made_by = recipe(run, model, suite)
+    predict = predictor(run)
     earlier = latest_before(run.settings, run.as_of)
     with connect(run) as connection, lake.replacing(target) as folder:
         attach(connection, validated, "keluarga", *SOURCE_OF_PERSONS)
@@ -56,10 +57,10 @@ def link(run: Run, validated: Sequence[Validated], *, expectations: Path = EXPEC
         create_decisions(connection, decisions)
         done = through(run.tell, "link", PARTS)
         done()
-        compared = decide_changes(connection, model, earlier) if earlier and usable(earlier, made_by) else None
+        compared = decide_changes(connection, model, earlier, predict) if earlier and usable(earlier, made_by) else None
         carried = earlier if compared is not None else None
         if compared is None:
-            compared = decide_everything(connection, model)
+            compared = decide_everything(connection, model, predict)
         done()
         output = Output(connection, folder, carried)
         read_previous(connection, earlier, reopened=carried is not None)
