@@ -5,7 +5,8 @@ A step that reads a source tells workbooks, rows or entries, one that makes some
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from json import JSONDecodeError, dumps, loads
 from pathlib import Path
@@ -61,13 +62,23 @@ def through(tell: Tell, subject: str, parts: Sequence[str]) -> Callable[[], None
 
 def to_file(path: Path) -> Tell:
     """Keep the latest in a file, for another process; it is whole whenever it is read."""
-    fresh = path.with_suffix(".new")
+    fresh = path.with_name(f"{path.name}.new")
 
     def told(progress: Progress) -> None:
         fresh.write_text(dumps(asdict(progress)), encoding="utf-8")
         os.replace(fresh, path)
 
     return told
+
+
+@contextmanager
+def progress_file(path: Path) -> Iterator[Path]:
+    """The file of :func:`to_file` for the time of the block; what killed loads have left beside it goes too."""
+    try:
+        yield path
+    finally:
+        for each in path.parent.glob(f"*{path.suffix}*"):
+            each.unlink(missing_ok=True)
 
 
 def from_file(path: Path) -> Progress | None:

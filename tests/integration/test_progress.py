@@ -1,11 +1,13 @@
 """How far a long step is: told by the real steps, not more often than a log can bear, and as a bar on a terminal."""
 
 import io
+import os
 import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from signal import SIGTERM
 
 import pytest
 from rich.console import Console
@@ -14,7 +16,8 @@ from kampungkb.connections import CIVIL_REGISTRY, FAMILY_WORKBOOKS, Connection
 from kampungkb.landing import extract
 from kampungkb.linkage import link
 from kampungkb.orchestration import nightly
-from kampungkb.progress import Progress, from_file, occasionally, silent, to_all, to_file
+from kampungkb.orchestration.processes import Interrupted, interruptible, running
+from kampungkb.progress import Progress, from_file, occasionally, progress_file, silent, to_all, to_file
 from kampungkb.reporting.screen import Screen
 from kampungkb.run import Run
 from kampungkb.sample import generate, load_registry
@@ -84,6 +87,25 @@ def test_the_terminal_hears_from_the_process_that_works(tmp_path: Path) -> None:
         to_all(to_file(bar), silent)(told)
         assert nightly._follow(process, tmp_path / "run.jsonl", lambda entry: None, bar, hear) == 0
     assert heard == [told]
+
+
+def test_a_load_that_is_interrupted_leaves_no_bar_nor_that_of_one_that_was_killed(tmp_path: Path) -> None:
+    for left in ("killed.progress", "killed.progress.new", "killed.jsonl"):
+        (tmp_path / left).touch()
+    telling = (
+        "import sys, time; from pathlib import Path; from kampungkb.progress import Progress, to_file; "
+        "to_file(Path(sys.argv[1]))(Progress('link', 'parts, keys assigned', 3, 7)); time.sleep(600)"
+    )
+    with (
+        pytest.raises(Interrupted),
+        interruptible(),
+        progress_file(tmp_path / "run.progress") as bar,
+        running([sys.executable, "-c", telling, str(bar)], os.environ, tmp_path / "run.log") as process,
+    ):
+        nightly._follow(
+            process, tmp_path / "run.jsonl", lambda entry: None, bar, lambda _: os.kill(os.getpid(), SIGTERM)
+        )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["killed.jsonl", "run.log"]
 
 
 def test_a_bar_is_drawn_on_a_terminal_and_not_in_a_file() -> None:

@@ -27,7 +27,7 @@ from kampungkb.orchestration.journal import Entry, journal_path, read_journal
 from kampungkb.orchestration.lock import alone
 from kampungkb.orchestration.processes import running
 from kampungkb.orchestration.surroundings import Say, surroundings
-from kampungkb.progress import PROGRESS_FILE, Tell, from_file
+from kampungkb.progress import PROGRESS_FILE, Tell, from_file, progress_file
 from kampungkb.run import JAKARTA, SOURCES
 from kampungkb.settings import Settings
 
@@ -110,10 +110,11 @@ def load(
             "force": order.force or around.new_sample,
         }
         command = [sys.executable, str(LOCAL_RUN), "run", instant.isoformat(), json.dumps(conf)]
-        bar = log.with_suffix(".progress")
-        with running(command, variables | {PROGRESS_FILE: str(bar)}, log) as process:
+        with (
+            progress_file(log.with_suffix(".progress")) as bar,
+            running(command, variables | {PROGRESS_FILE: str(bar)}, log) as process,
+        ):
             code = _follow(process, journal_path(settings, run_id), progress, bar, moving)
-        bar.unlink(missing_ok=True)
         entries = read_journal(journal_path(settings, run_id))
         if code != 0:
             raise LoadFailed(_reason(entries, code), log)
