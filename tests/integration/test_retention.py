@@ -114,6 +114,14 @@ def test_the_warehouse_keeps_five_years_and_the_latest_load(warehouse_run: Run, 
         assert connection.execute(text("select distinct as_of from mart.village_index")).scalars().all() == [kept]
 
 
+def test_the_record_of_retention_itself_is_kept_five_years(warehouse_run: Run, warehouse_engine: Engine) -> None:
+    for years in (-6, -4, 0):
+        apply_retention(dataclasses.replace(warehouse_run, as_of=AS_OF.replace(year=AS_OF.year + years)))
+    with warehouse_engine.connect() as connection:
+        days = connection.execute(text("select distinct as_of from ops.retention_run order by 1")).scalars().all()
+    assert days == [AS_OF.replace(year=AS_OF.year - 4), AS_OF]
+
+
 def test_a_backfill_over_deleted_snapshots_says_that_there_is_none(old_home: Run) -> None:
     apply_retention(old_home)
     folder = Connection(conn_type="fs", extra={"path": "/nowhere"})
@@ -142,7 +150,8 @@ def test_every_table_with_history_has_a_limit() -> None:
     from kampungkb.warehouse.publication import BY_AS_OF, BY_RUN
     from kampungkb.warehouse.spells import HISTORIES
 
-    assert {*BY_AS_OF, *BY_RUN, *HISTORIES, "ops.load_run", "core.quarantine_spell"} <= set(load_limits().warehouse)
+    kept = {*BY_AS_OF, *BY_RUN, *HISTORIES, "ops.load_run", "ops.retention_run", "core.quarantine_spell"}
+    assert kept <= set(load_limits().warehouse)
     assert json.loads(json.dumps(load_limits().days)) == {
         "landing": 90, "results": 90, "quarantine": 180, "run_logs": 90, "history": 1825, "access_log": 1825,
         "action_lists": 30,
