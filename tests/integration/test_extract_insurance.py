@@ -257,6 +257,23 @@ def test_pages_of_another_night_are_not_used(land: Land, insurer: Insurer) -> No
     assert insurer.asked == [1, 2, 3]
 
 
+@pytest.mark.parametrize("hours", [-13, 13])
+def test_pages_that_were_kept_at_another_half_of_the_day_are_not_used(
+    land: Land, insurer: Insurer, run: Run, hours: int
+) -> None:
+    """Kept too long ago, or by a clock that has been set back since."""
+    insurer.faults = [lambda page: (503, {}, b"") if page == 3 else None]
+    with pytest.raises(SourceUnavailable):
+        land()
+    label = kept(run) / "fetch.json"
+    told = json.loads(label.read_bytes())
+    moved = dt.datetime.fromisoformat(told["started_at"]) + dt.timedelta(hours=hours)
+    label.write_text(json.dumps({**told, "started_at": moved.isoformat()}), encoding="utf-8")
+    insurer.faults, insurer.asked = [], []
+    land()
+    assert insurer.asked == [1, 2, 3]
+
+
 def test_a_killed_process_is_gone_on_with(land: Land, insurer: Insurer, run: Run, tmp_path: Path) -> None:
     insurer.pause = 0.05
     insurer.entries = [entry(n) for n in range(300)]
