@@ -54,10 +54,12 @@ class Nights:
         self.world.put_back(f"before {step}")
         return {str(each): self.handed[str(each)] for each in STEPS[: STEPS.index(step)]}
 
-    def reconcile(self, fault: str, begun: float, run: Order | None = None, *earlier: Order) -> None:
+    def reconcile(
+        self, fault: str, begun: float, run: Order | None = None, *earlier: Order, truth: Rows | None = None
+    ) -> None:
         """Put the figures of a fault on record: the warehouse against the truth, the seconds since `begun`."""
         seconds = time.monotonic() - begun
-        self._hold(fault, seconds, self.truth, self.world.rows(run or self.tonight, *earlier))
+        self._hold(fault, seconds, truth or self.truth, self.world.rows(run or self.tonight, *earlier))
 
     def reconcile_step(self, fault: str, begun: float, step: Step, handed: Handed) -> None:
         """The same after a step of tonight: lake, warehouse and reference against those of the undisturbed night.

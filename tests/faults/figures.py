@@ -1,6 +1,7 @@
 """What the fault suite measured: one JSON line a trial, and the table made of them.
 
-`python -m tests.faults.figures` prints the table; `--page FILE` also puts it between the marks of that page.
+`python -m tests.faults.figures` prints the table; `--page FILE` also puts it between the marks of that page, which are
+comments: `figures` and `end of figures`, or the words of `--mark`.
 """
 
 import argparse
@@ -14,7 +15,6 @@ from pathlib import Path
 from kampungkb.settings import PROJECT_ROOT
 
 FIGURES = Path(os.environ.get("KAMPUNGKB_TEST_FIGURES", PROJECT_ROOT / "var" / "test-faults" / "figures.jsonl"))
-BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,16 @@ def table(trials: Sequence[Trial]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--page", type=Path)
-    page: Path | None = parser.parse_args().page
+    parser.add_argument("--mark", default="figures")
+    given = parser.parse_args()
+    page: Path | None = given.page
     made = table(read())
     print(made)
     if page is not None:
+        begin, end = f"<!-- {given.mark} -->", f"<!-- end of {given.mark} -->"
         text = page.read_text(encoding="utf-8")
-        before, after = text.split(BEGIN)[0], text.split(END)[1]
-        page.write_text(f"{before}{BEGIN}\n{made}\n{END}{after}", encoding="utf-8")
+        before, after = text.split(begin)[0], text.split(end)[1]
+        page.write_text(f"{before}{begin}\n{made}\n{end}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -87,12 +87,16 @@ class StepFailed(Exception):
 
 @dataclass(frozen=True)
 class Order:
-    """A run as Airflow's context tells it to a task, and the environment of the task."""
+    """A run as Airflow's context tells it to a task, and the environment of the task.
+
+    Its date is the param `as_of`, or that of the moment at which it was `due`.
+    """
 
     run_id: str
     as_of: date
     environ: Mapping[str, str]
     force: bool = False
+    due: datetime | None = None
     started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
 
 
@@ -105,10 +109,12 @@ def execute(order: Order, step: Step, arguments: dict[str, Any], out: Path) -> N
     body = getattr(task, "python_callable", None) or task.partial_kwargs["python_callable"]
     dag_run = SimpleNamespace(
         run_id=order.run_id,
-        run_after=datetime.combine(order.as_of + timedelta(1), datetime.min.time(), UTC),  # so nobody is asked
+        # With a date of its own it is one of the past, so nobody is asked.
+        run_after=order.due or datetime.combine(order.as_of + timedelta(1), datetime.min.time(), UTC),
         run_type="manual",
     )
-    params = {"as_of": order.as_of.isoformat(), "sources": list(SOURCES), "force": order.force}
+    as_of = None if order.due else order.as_of.isoformat()
+    params = {"as_of": as_of, "sources": list(SOURCES), "force": order.force}
     airflow_run.get_current_context = lambda: {"params": params, "dag_run": dag_run, "task": SimpleNamespace()}
     try:
         told: dict[str, Any] = {"result": body(**arguments)}

@@ -133,6 +133,12 @@ class World:
         """
         return rows_of(self.engine, run.run_id, [each.run_id for each in earlier])
 
+    def quarantined(self, rule: str, file: str) -> bool:
+        """Whether a file is in quarantine by a rule."""
+        query = "select count(*) > 0 from ops.quarantine where rule = :rule and file = :file"
+        with self.engine.connect() as connection:
+            return bool(connection.execute(text(query), {"rule": rule, "file": file}).scalar_one())
+
     def lake(self) -> Rows:
         """Every row of every Parquet file of the lake, and what else stands in it, without clocks and checksums."""
         found: Rows = Counter()

@@ -5,11 +5,13 @@ import copy
 import hashlib
 import hmac
 import json
+import ssl
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from random import Random
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -189,7 +191,8 @@ class InsuranceApi:
     `faults` hold by page number what goes wrong there, one a request until none is left: 503, 500, 502, 429 (status
     codes), "cut" (the connection ends in the body), "json" (no JSON), "code" (another metaData.code), "total" (a wrong
     total), "hang" (no answer for a while). `always` goes wrong on every request. `limit` is put into the connection.
-    `overlap` repeats the last entry of each page on the next one. `requests` holds the status of each answer.
+    `overlap` repeats the last entry of each page on the next one. `requests` holds the status of each answer. With a
+    `certificate` (the files of it and of its key) it speaks TLS. `clock` tells it the time.
     """
 
     def __init__(
@@ -199,9 +202,11 @@ class InsuranceApi:
         overlap: bool = True,
         regency: str = "2104",
         limit: int | None = None,
+        certificate: tuple[Path, Path] | None = None,
     ) -> None:
         self.entries, self.base_path, self.overlap, self.regency = entries, base_path, overlap, regency
-        self.limit = limit
+        self.limit, self.certificate = limit, certificate
+        self.clock: Callable[[], float] = time.time
         self.faults: dict[int, list[Any]] = {}
         self.always: Any = None
         self.requests: list[str] = []
@@ -218,11 +223,18 @@ class InsuranceApi:
             def do_GET(self) -> None:
                 api._answer(self)
 
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                return super().date_time_string(api.clock() if timestamp is None else timestamp)
+
             def log_message(self, format: str, *args: Any) -> None:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        if self.certificate:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(*self.certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         return self
 
@@ -250,7 +262,7 @@ class InsuranceApi:
             "conn_type": "http",
             "host": "127.0.0.1",
             "port": self.port,
-            "schema": "http",
+            "schema": "https" if self.certificate else "http",
             "login": CONS_ID,
             "password": secret,
             "extra": extra,
@@ -289,7 +301,7 @@ class InsuranceApi:
         return (
             cons_id == CONS_ID
             and stamp.isdigit()
-            and abs(time.time() - int(stamp)) <= 300
+            and abs(self.clock() - int(stamp)) <= 300
             and hmac.compare_digest(base64.b64encode(digest).decode(), request.headers.get("X-signature", ""))
             and request.headers.get("user_key") == USER_KEY
         )
