@@ -21,14 +21,17 @@ from kampungkb.settings import PROJECT_ROOT, Settings
 from kampungkb.warehouse import embedded
 from kampungkb.warehouse.place import place_of
 from tests.conftest import discard_server
-from tests.deployed.services import Deployment, until
-from tests.faults.world import Rows, rows_of
+from tests.deployed.services import PATIENCE, Deployment, until
+from tests.faults.figures import Trial, record
+from tests.faults.world import Rows, differences, rows_of
 
 AIRFLOW_PARTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 FAMILIES = 60
 DAG = "nightly_load"
 PASSWORD = "a password for tests only"
 ENDED = ("success", "failed")
+A_NIGHT = 1800.0
+"""How many seconds a night may take at most, on a machine that does much else."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -100,11 +103,11 @@ class Installation:
 
     def log_in(self) -> None:
         credentials = {"username": "admin", "password": PASSWORD}
-        answer = httpx.post(f"{self.url}/auth/token", json=credentials, timeout=60).raise_for_status()
+        answer = httpx.post(f"{self.url}/auth/token", json=credentials, timeout=PATIENCE).raise_for_status()
         self._token = {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
     def get(self, path: str, **params: Any) -> Any:
-        answer = httpx.get(f"{self.url}/api/v2{path}", params=params, headers=self._token, timeout=60)
+        answer = httpx.get(f"{self.url}/api/v2{path}", params=params, headers=self._token, timeout=PATIENCE)
         return answer.raise_for_status().json()
 
     def knows_the_load(self) -> bool:
@@ -113,11 +116,11 @@ class Installation:
 
     def page(self, path: str) -> Any:
         """What the page Kampung KB answers the admin."""
-        answer = httpx.get(f"{self.url}/kampungkb{path}", headers=self._token, timeout=60)
+        answer = httpx.get(f"{self.url}/kampungkb{path}", headers=self._token, timeout=PATIENCE)
         return answer.raise_for_status().json()
 
     def _patch(self, path: str, **change: Any) -> None:
-        httpx.patch(f"{self.url}/api/v2{path}", json=change, headers=self._token, timeout=60).raise_for_status()
+        httpx.patch(f"{self.url}/api/v2{path}", json=change, headers=self._token, timeout=PATIENCE).raise_for_status()
 
     def pause(self, dag: str = DAG, *, paused: bool = True) -> None:
         self._patch(f"/dags/{dag}", is_paused=paused)
@@ -160,7 +163,7 @@ class Installation:
             found: dict[str, Any] = self.get(path)
             return found if found["state"] in ENDED else None
 
-        done: dict[str, Any] = until(over, f"{run['dag_run_id']} ends", seconds=600)
+        done: dict[str, Any] = until(over, f"{run['dag_run_id']} ends", seconds=A_NIGHT)
         assert done["state"] == "success", (self.states(run), self.deployment.tail("scheduler"))
         self.hush(run["dag_id"])
         return done
@@ -173,7 +176,7 @@ class Installation:
                 path = f"/dags/{dag}/dagRuns/{run['dag_run_id']}"
                 self._patch(path, state="failed")
                 until(lambda run=run: "running" not in str(self.states(run)), f"{path} is quiet")
-                httpx.delete(f"{self.url}/api/v2{path}", headers=self._token, timeout=60).raise_for_status()
+                httpx.delete(f"{self.url}/api/v2{path}", headers=self._token, timeout=PATIENCE).raise_for_status()
 
     # ── the whole ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -237,6 +240,15 @@ class Night:
 
     run: dict[str, Any]
     rows: Rows
+
+    def reconcile(
+        self, installation: Installation, fault: str, run: Mapping[str, Any], seconds: float | None = None
+    ) -> None:
+        """Put the figures of a fault on record: the warehouse against this night."""
+        found = installation.rows(run)
+        lost, doubled = differences(self.rows, found)
+        record(Trial(fault, lost, doubled, seconds and round(seconds, 2)))
+        assert (lost, doubled) == (0, 0), [*(self.rows - found)][:3] + [*(found - self.rows)][:3]
 
 
 @pytest.fixture(scope="session")

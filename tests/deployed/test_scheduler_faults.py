@@ -1,15 +1,12 @@
 """The scheduler killed in a run, two of them at once, and one without its memory: nothing is lost, nothing doubled."""
 
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from tests.deployed.conftest import AIRFLOW_PARTS, Installation, Night
 from tests.deployed.services import until
-from tests.faults.figures import Trial, record
-from tests.faults.world import differences
 
 SECOND = "second-scheduler"
 
@@ -19,16 +16,6 @@ def empty(installation: Installation, first_night: Night) -> Installation:
     """The installation with neither warehouse nor lake: the next night loads everything."""
     installation.begin_anew()
     return installation
-
-
-def reconcile(
-    installation: Installation, truth: Night, fault: str, run: Mapping[str, Any], seconds: float | None = None
-) -> None:
-    """Put the figures of a fault on record: the warehouse against the night that nothing disturbed."""
-    found = installation.rows(run)
-    lost, doubled = differences(truth.rows, found)
-    record(Trial(fault, lost, doubled, seconds and round(seconds, 2)))
-    assert (lost, doubled) == (0, 0), [*(truth.rows - found)][:3] + [*(found - truth.rows)][:3]
 
 
 @pytest.mark.parametrize("task", ["extract", "link", "publish"])
@@ -41,7 +28,7 @@ def test_a_scheduler_killed_in_a_run_is_started_again_and_the_run_ends(
     begun = time.monotonic()
     empty.deployment.start("scheduler")
     empty.ended(run)
-    reconcile(empty, first_night, "KILL of the scheduler, started again", run, time.monotonic() - begun)
+    first_night.reconcile(empty, "KILL of the scheduler, started again", run, time.monotonic() - begun)
 
 
 @pytest.fixture
@@ -65,7 +52,7 @@ def test_two_schedulers_at_once_make_one_run_in_which_every_task_is_done_once(
     due = [each["run_after"] for each in two_schedulers.runs()]
     assert len(due) == len(set(due))
     two_schedulers.deployment.stop(SECOND)
-    reconcile(two_schedulers, first_night, "two schedulers at once", run)
+    first_night.reconcile(two_schedulers, "two schedulers at once", run)
 
 
 def test_of_two_schedulers_one_is_killed_and_the_other_ends_the_run(
@@ -78,7 +65,7 @@ def test_of_two_schedulers_one_is_killed_and_the_other_ends_the_run(
     two_schedulers.ended(run)
     seconds = time.monotonic() - begun
     two_schedulers.deployment.processes["scheduler"] = two_schedulers.deployment.processes.pop(SECOND)
-    reconcile(two_schedulers, first_night, "KILL of one of two schedulers", run, seconds)
+    first_night.reconcile(two_schedulers, "KILL of one of two schedulers", run, seconds)
 
 
 def test_the_metadata_database_is_lost_and_the_next_night_goes_on_with_warehouse_and_lake(
@@ -97,4 +84,4 @@ def test_the_metadata_database_is_lost_and_the_next_night_goes_on_with_warehouse
     run = installation.ended(installation.next_scheduled())
     seconds = time.monotonic() - begun
     assert sorted((installation.deployment.home / "lake" / "landing").glob("*/*")) == snapshots
-    reconcile(installation, first_night, "metadata database lost, made anew", run, seconds)
+    first_night.reconcile(installation, "metadata database lost, made anew", run, seconds)

@@ -1,12 +1,12 @@
-"""The profile `celery`: Redis and a worker by their own commands; the worker does the night's tasks."""
+"""The profile `celery`: Redis and a worker by their own commands; the worker does the night's tasks, killed or not."""
 
 import shutil
+import time
 
 import pytest
 
 from tests.deployed.conftest import AIRFLOW_PARTS, Installation, Night
 from tests.deployed.services import PROGRAMS
-from tests.faults.world import differences
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +31,24 @@ def with_workers(installation: Installation, first_night: Night) -> Installation
 
 def test_the_worker_does_the_tasks_of_a_scheduled_run(with_workers: Installation, first_night: Night) -> None:
     run = with_workers.ended(with_workers.next_scheduled())
-    assert differences(first_night.rows, with_workers.rows(run)) == (0, 0)
+    first_night.reconcile(with_workers, "a night by a worker of Celery", run)
     done = with_workers.deployment.log("worker").read_text(encoding="utf-8").count("succeeded in")
     assert done >= sum(with_workers.tries(run).values()) - 1  # all but `decide`
+
+
+@pytest.mark.parametrize("task", ["link", "publish"])
+def test_a_worker_killed_in_a_load_is_started_again_and_the_run_ends(
+    task: str, with_workers: Installation, first_night: Night
+) -> None:
+    with_workers.begin_anew()
+    run = with_workers.next_scheduled()
+    with_workers.in_the_midst(run, task)
+    with_workers.deployment.kill("worker")
+    begun = time.monotonic()
+    with_workers.deployment.start("worker")
+    with_workers.ended(run)
+    assert max(with_workers.tries(run)) > 1
+    first_night.reconcile(with_workers, "KILL of the worker, started again", run, time.monotonic() - begun)
 
 
 def test_redis_answers_nobody_without_the_password(with_workers: Installation) -> None:
