@@ -18,11 +18,10 @@ import pandas as pd
 import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import SecretStr
 from sqlalchemy import Engine, MetaData, Table, cast, create_engine, select, text
 
 from benchmarks.linkage_evaluation.measures import validated
-from benchmarks.linkage_evaluation.samples import accept
+from benchmarks.linkage_evaluation.samples import accept, settings_of
 from benchmarks.publication.repeated import References, repeat
 from kampungkb.connections import WAREHOUSE
 from kampungkb.linkage import link
@@ -45,19 +44,15 @@ def sample(home: Path, families: int, as_of: date) -> References:
     """A sample night loaded up to its scores and repeated to about that many families."""
     copies = max(1, round(families / SAMPLE_FAMILIES))
     accept(home, families=families // copies, seed=2104, error_scale=1)
-    run = Run("bench-publish", as_of, _settings(home))
+    run = Run("bench-publish", as_of, settings_of(home))
     accepted = validated(run.settings, as_of)
     linked = link(run, accepted)
     return repeat((accepted, linked, score(run, accepted, linked)), copies, home / "repeated")
 
 
-def _settings(home: Path) -> Settings:
-    return Settings(home=home, pseudonym_key=SecretStr("a key for benchmarks only"))
-
-
 def publish_once(home: Path, as_of: date, references: References) -> dict[str, float]:
     """Publish in this process: seconds, rows changed, peak memory in MiB."""
-    settings = _settings(home)
+    settings = settings_of(home)
     with embedded.running(settings) as server:
         run = Run(f"bench-{as_of}", as_of, settings, {WAREHOUSE: server.connection()})
         with clocks(settings) as taken:
@@ -225,10 +220,10 @@ def measure(families: int, work: Path, note: Callable[[dict[str, Any]], None] = 
         note(found)
         found["unchanged"] = in_process(publish_once, home, as_of + timedelta(1), references)
         note(found)
-        with embedded.running(_settings(home)) as server:
-            _measure_loads(server, _settings(home), work, found, note)
+        with embedded.running(settings_of(home)) as server:
+            _measure_loads(server, settings_of(home), work, found, note)
     finally:
-        embedded.discard(_settings(home))
+        embedded.discard(settings_of(home))
     return found
 
 

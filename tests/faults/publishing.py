@@ -5,9 +5,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Connection, Engine, Table, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from kampungkb.errors import KampungkbError
@@ -18,20 +19,31 @@ from kampungkb.warehouse.models import Base
 from tests.faults.forks import FORKS
 from tests.faults.server_proxy import StatementProxy
 
-WHOLE = " union all ".join(
-    f"select '{name}' as name, count(*) as rows, md5(string_agg(row, '' order by row)) as digest from"
-    f" (select cast(to_jsonb(t) - array['started_at', 'finished_at'] as text) as row from {name} as t) as of_{n}"
-    for n, name in enumerate(sorted(Base.metadata.tables))
-)
-"""Rows and digest of every table in one statement, that is as of one moment; without the clock of a run."""
+CLOCKS = ("started_at", "finished_at")  # of a run
+State = dict[str, tuple[int, Decimal | None]]
 
-State = dict[str, tuple[int, str | None]]
+
+def _told(table: Table) -> str:
+    """The statement that tells rows and digest of a table, whatever the order of its rows."""
+    columns = ", ".join(c.name for c in table.columns if c.name not in CLOCKS)
+    return (
+        f"select '{table.fullname}' as name, count(*) as rows,"
+        f" sum(hashtextextended(cast(row({columns}) as text), 0)) as digest from {table.fullname}"
+    )
+
+
+WHOLE = text(" union all ".join(_told(table) for _, table in sorted(Base.metadata.tables.items())))
+"""What every table holds in one statement, that is as of one moment."""
 
 
 def state(engine: Engine) -> State:
     """What the warehouse holds."""
     with engine.connect() as connection:
-        return {name: (rows, digest) for name, rows, digest in connection.execute(text(WHOLE))}
+        return _state(connection)
+
+
+def _state(connection: Connection) -> State:
+    return {name: (rows, digest) for name, rows, digest in connection.execute(WHOLE)}
 
 
 def other_schemas(engine: Engine) -> int:
@@ -99,13 +111,16 @@ def watched(engine: Engine) -> Iterator[list[State]]:
     seen: list[State] = []
     faults: list[SQLAlchemyError] = []
     done = threading.Event()
-    impatient = create_engine(engine.url.update_query_dict({"options": "-c lock_timeout=2s"}))
+    impatient = create_engine(
+        engine.url.update_query_dict({"options": "-c lock_timeout=2s"}), isolation_level="AUTOCOMMIT"
+    )
 
     def read() -> None:
         try:
-            while not done.wait(0.2):
-                if (now := state(impatient)) not in seen[-1:]:
-                    seen.append(now)
+            with impatient.connect() as connection:
+                while not done.wait(0.2):
+                    if (now := _state(connection)) not in seen[-1:]:
+                        seen.append(now)
         except SQLAlchemyError as fault:
             faults.append(fault)
 

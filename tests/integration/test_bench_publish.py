@@ -15,13 +15,15 @@ from benchmarks.publication.measures import (
     insert_with_pandas,
     load_as_we_do,
     parquet_files,
+    publish_once,
     published_tables,
     rows_of,
+    sample,
     text_files,
 )
 from benchmarks.publication.repeated import repeat
 from kampungkb.connections import WAREHOUSE
-from kampungkb.run import Run
+from kampungkb.run import Run, today
 from kampungkb.warehouse import publish
 from kampungkb.warehouse.connect import libpq_uri, url
 from tests.integration.warehouse_lake import night
@@ -51,6 +53,12 @@ def test_a_night_is_repeated_published_and_copied(warehouse_run: Run, tmp_path: 
     some = parquet_files(uri, tables, tmp_path / "part", 0.25)
     assert 0 < rows_of(some) < sum(tables.values()) / 3
     engine.dispose()
+
+
+def test_a_sample_is_loaded_up_to_its_scores_and_published(home: Path) -> None:
+    references = sample(home, 60, today())
+    assert 0 < references[2].families <= 60
+    assert publish_once(home, today(), references)["rows"] > references[2].rows
 
 
 def rows_in(engine: Engine, tables: dict[str, int]) -> dict[str, int]:

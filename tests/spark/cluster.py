@@ -14,13 +14,16 @@ from socket import socket
 
 READY_SECONDS = 120
 
-# Small, since master, workers, executors and driver share this machine.
+# Small, since master, workers, executors and driver share this machine. Statements over a few hundred rows are not
+# worth compiling; those of the whole load, which runs without this configuration, are compiled.
 DEFAULTS = """
 spark.driver.host 127.0.0.1
 spark.driver.bindAddress 127.0.0.1
 spark.driver.memory 1g
 spark.executor.memory 640m
 spark.sql.shuffle.partitions 4
+spark.sql.codegen.wholeStage false
+spark.sql.codegen.factoryMode NO_CODEGEN
 """
 
 

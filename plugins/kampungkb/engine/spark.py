@@ -67,6 +67,7 @@ def check() -> None:
 def application(settings: Settings) -> SparkSession:
     """The Spark application of this process, started where there is none."""
     check_java()
+    # pyspark reads it from there alone, and would start whatever python3 is.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     local = settings.spark_master.startswith("local")
     builder = SparkSession.builder.appName("kampungkb").master(settings.spark_master)

@@ -1,0 +1,64 @@
+"""A whole load by the command with `KAMPUNGKB_ENGINE=spark`: the lake is the one that DuckDB leaves."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from kampungkb.settings import Settings
+from kampungkb.warehouse import embedded
+from tests.e2e.machine import Machine
+from tests.spark.rows import assert_same
+
+pytestmark = pytest.mark.spark
+
+AS_OF = "2026-11-24"
+FAMILIES = "150"
+
+
+@dataclass(frozen=True)
+class Loads:
+    """The same sample, loaded on either engine."""
+
+    duckdb: Machine
+    spark: Machine
+
+
+@pytest.fixture(scope="module")
+def loads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loads]:
+    folder = tmp_path_factory.mktemp("loads")
+    same = {"KAMPUNGKB_SAMPLE_FAMILIES": FAMILIES, "KAMPUNGKB_PSEUDONYM_KEY": "a key for tests only"}
+    made = Loads(Machine(folder / "duckdb", **same), Machine(folder / "spark", **same, KAMPUNGKB_ENGINE="spark"))
+    try:
+        for machine in (made.duckdb, made.spark):
+            machine.run(AS_OF)
+        yield made
+    finally:
+        for machine in (made.duckdb, made.spark):
+            embedded.discard(Settings(home=machine.home))
+
+
+def tables_of_the_lake(home: Path) -> dict[str, Path]:
+    """What the steps wrote, by its place in the lake."""
+    lake = home / "lake"
+    folders = ("accepted", "persons", "scores")
+    return {str(path.relative_to(lake)): path for folder in folders for path in (lake / folder).rglob("*.parquet")}
+
+
+def test_every_table_of_the_lake_is_duckdbs(loads: Loads) -> None:
+    found, truth = tables_of_the_lake(loads.spark.home), tables_of_the_lake(loads.duckdb.home)
+    assert found.keys() == truth.keys()
+    rows = {name: assert_same(found[name], path, 1e-6 if "persons" in name else 1e-9) for name, path in truth.items()}
+    assert sum(rows.values()) > 0, rows
+
+
+def test_without_java_the_load_stops_before_it_reads_a_source(tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "home", KAMPUNGKB_SAMPLE_FAMILIES=FAMILIES, KAMPUNGKB_ENGINE="spark")
+    try:
+        done = machine.command("run", "--as-of", AS_OF, JAVA_HOME=str(tmp_path / "no java"))
+        assert done.returncode != 0
+        assert "prepare: KAMPUNGKB_ENGINE=spark needs Java 17" in " ".join((done.stdout + done.stderr).split())
+        assert not list((machine.home / "lake").glob("landing/*"))
+    finally:
+        embedded.discard(Settings(home=machine.home))
