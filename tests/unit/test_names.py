@@ -13,6 +13,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from kampungkb.engine.duckdb import sql_text
 from kampungkb.errors import ConfigurationError
 from kampungkb.linkage.names import FOLDER, create_macros
 
@@ -51,7 +52,7 @@ def names() -> Iterator[duckdb.DuckDBPyConnection]:
 def normalised(names: duckdb.DuckDBPyConnection, texts: Iterable[str | None]) -> Names:
     """Name and key of every text, in one statement."""
     names.register("given", pa.table({"raw": pa.array(list(texts), pa.string())}))
-    rows = names.execute("select raw, name_clean(raw), name_key(raw) from given").fetchall()
+    rows = names.execute("select raw, name_clean(raw), name_key(name_clean(raw)) from given").fetchall()
     return {raw: (name, key) for raw, name, key in rows}
 
 
@@ -121,6 +122,15 @@ def test_any_text_gives_a_name_and_a_key_unless_it_is_blank(names: duckdb.DuckDB
         assert name is None or (name == name.strip() and "  " not in name)
     again = normalised(names, [name for name, _ in found.values()])
     assert all(raw == name for raw, (name, _) in again.items())
+
+
+@settings(max_examples=20, deadline=None, phases=WITHOUT_SHRINKING)
+@given(st.lists(st.text("Sti'é \t\n\u00a0\u2003", max_size=12), min_size=1, max_size=200))
+def test_a_name_as_a_source_has_it_is_upper_case_with_single_spaces(texts: list[str]) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(sql_text("link_one_spaced"))
+        found = connection.execute("select one_spaced(unnest(?::varchar[]))", [texts]).fetchall()
+    assert [name for (name,) in found] == [" ".join(text.upper().split()) or None for text in texts]
 
 
 @pytest.mark.parametrize("blank", [None, "", "   ", "\t\n", "\u00a0"])

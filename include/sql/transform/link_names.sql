@@ -8,13 +8,20 @@ with raw_name as (
     select mother_full_name as full_name from person_record
 ),
 
+clean_name as (
+    select
+        full_name,
+        name_clean(full_name) as name
+    from raw_name
+    where full_name is not null
+),
+
 normalised as (
     select
         full_name,
-        name_clean(full_name) as name,
-        name_key(full_name) as name_key
-    from raw_name
-    where full_name is not null
+        name,
+        name_key(name) as name_key
+    from clean_name
 )
 
 select

@@ -20,7 +20,7 @@ select
     case when regexp_matches(identity_number, '^[0-9]{16}$') then identity_number end as nik_digits,
     doubtful as nik_doubtful,
     birth_date,
-    nullif(trim(regexp_replace(upper(raw_name), '[\s\p{Z}]+', ' ', 'g')), '') as full_name,
+    one_spaced(raw_name) as full_name,
     sex,
     village_code,
     household,
@@ -29,7 +29,5 @@ select
         when not own_mother and not mother_doubtful and regexp_matches(mother_number, '^[0-9]{16}$')
             then mother_number
     end as mother_nik,
-    case
-        when not own_mother then nullif(trim(regexp_replace(upper(mother_raw_name), '[\s\p{Z}]+', ' ', 'g')), '')
-    end as mother_full_name
+    case when not own_mother then one_spaced(mother_raw_name) end as mother_full_name
 from numbered

@@ -12,7 +12,7 @@ inner join record_component on first_label.record_id = record_component.record_i
 inner join person_number as component on record_component.label = component.record_id
 union all
 select
-    md5_number_lower(source || '|' || source_key) as record_key,
+    record_key_of(source, source_key) as record_key,
     label,
     household,
     component

@@ -1,7 +1,7 @@
-"""Indonesian names as the linkage compares them: three functions on a DuckDB connection, text in and text out.
+"""Indonesian names as the linkage compares them: two functions on a DuckDB connection, text in and text out.
 
 `name_clean(text)` is the name in upper case without titles and particles, abbreviations written in full, spellings
-unified; `name_key(text)` how it sounds; `name_first(text)` its first word. Null where the text is blank, never else.
+unified, null where the text is blank, never else; `name_key(name)` how such a name sounds.
 
 What they know stands in `include/linkage/name_*.csv`, which anybody can read and extend (docs/reference/names.md);
 how they use it in `include/sql/transform/link_name_*.sql`. No row leaves the engine.
@@ -19,14 +19,14 @@ from kampungkb.errors import ConfigurationError
 from kampungkb.settings import INCLUDE
 
 FOLDER = INCLUDE / "linkage"
-MACROS = ("text", "words", "clean", "key", "first")
+MACROS = ("text", "words", "clean", "key")
 _Rows = list[dict[str, str]]
 _NEVER = r"\z\A."
 """A pattern that matches nothing."""
 
 
 def create_macros(connection: DuckDBPyConnection, folder: Path = FOLDER) -> None:
-    """Create `name_clean`, `name_key` and `name_first` from the tables in `folder`.
+    """Create `name_clean` and `name_key` from the tables in `folder`.
 
     Raises :class:`~kampungkb.errors.ConfigurationError` that names the file where one cannot be read, lacks a column
     or holds a row that cannot be used.

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
+# Most columns hold keys: a dictionary of them would be built in vain.
+_WRITTEN = "compression zstd, compression_level 1, dictionary_size_limit 1000"
+
 
 @dataclass(frozen=True)
 class Output:
@@ -33,7 +36,7 @@ class Output:
             )
         kept = ", ".join(f"{entry}: {_literal(value)}" for entry, value in metadata.items())
         self.connection.execute(
-            f"copy ({rows}) to {_literal(self.folder / name)} (format parquet, compression zstd, compression_level 1"
+            f"copy ({rows}) to {_literal(self.folder / name)} (format parquet, {_WRITTEN}"
             f"{f', kv_metadata {{{kept}}}' if kept else ''})"
         )
 

@@ -12,6 +12,8 @@ def read_sources(connection: DuckDBPyConnection) -> None:
     `present` (`source, source_key, digest`) has a row a person record.
     """
     create_macros(connection)
+    for macro in ("link_record_key", "link_one_spaced"):
+        connection.execute(sql_text(macro))
     connection.execute(f"create or replace temp view person_source as {sql_text('link_source')}")
     connection.execute(f"create or replace temp table present as {sql_text('link_present')}")
 
@@ -39,7 +41,7 @@ def assign_numbers(connection: DuckDBPyConnection, wanted: str) -> None:
     """
     connection.execute(
         "create or replace temp table person_number as "
-        "select *, md5_number_lower(source || '|' || source_key) as record_key, "
+        "select *, record_key_of(source, source_key) as record_key, "
         f"row_number() over (order by source, source_key) as record_id from ({wanted})"
     )
 
@@ -47,6 +49,15 @@ def assign_numbers(connection: DuckDBPyConnection, wanted: str) -> None:
 def read_numbered(connection: DuckDBPyConnection) -> None:
     """Make `person_record` of the records of `person_number`."""
     connection.execute(f"create or replace table person_record as {sql_text('link_records')}")
+
+
+def keep_sources(connection: DuckDBPyConnection, wanted: str) -> None:
+    """Read the records of a query on source and key once more, and from then on no others: they are `person_source`."""
+    connection.execute(
+        "create or replace temp table kept_source as "
+        f"select person_source.* from person_source semi join ({wanted}) using (source, source_key)"
+    )
+    connection.execute("create or replace temp view person_source as from kept_source")
 
 
 def derive_facts(connection: DuckDBPyConnection) -> None:

@@ -65,6 +65,11 @@ def known_columns(definition: Definition) -> list[str]:
     return [*key_columns(definition), *rule_columns(), "household", EXCLUSIVE, RIVAL]
 
 
+def opened_columns(definition: Definition) -> list[str]:
+    """The columns of the state that a decision anew needs: what follows from the record, and what was settled alone."""
+    return ["source", "source_key", "digest", "component", "label", *known_columns(definition)]
+
+
 def state_of(definition: Definition) -> str:
     """SQL: the state of the records that were decided tonight."""
     columns = [f"{KEYS}.{name}" for name in key_columns(definition)]
