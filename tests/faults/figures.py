@@ -25,7 +25,6 @@ class Trial:
     lost: int
     doubled: int
     seconds: float | None = None
-    times: int = 1
 
     @property
     def survived(self) -> bool:
@@ -50,10 +49,9 @@ def line(name: str, trials: Sequence[Trial]) -> str:
     """A row of the table."""
     seconds = [trial.seconds for trial in trials if trial.seconds is not None]
     recovery = f"{statistics.median(seconds):.1f} | {max(seconds):.1f}" if seconds else "– | –"
-    tried = sum(trial.times for trial in trials)
-    survived = sum(trial.times for trial in trials if trial.survived)
+    survived = sum(trial.survived for trial in trials)
     lost, doubled = sum(trial.lost for trial in trials), sum(trial.doubled for trial in trials)
-    return f"| {name} | {tried} | {survived} | {lost} | {doubled} | {recovery} |"
+    return f"| {name} | {len(trials)} | {survived} | {lost} | {doubled} | {recovery} |"
 
 
 def table(trials: Sequence[Trial]) -> str:
