@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from kampungkb.errors import ConfigurationError
 from kampungkb.settings import INCLUDE
+from kampungkb.yaml_text import load_yaml
 
 Kind = Literal["identity", "text", "date", "timestamp", "code", "integer", "label"]
 _PRESENCE = {"needed": True, "optional": False}
@@ -111,7 +112,7 @@ def _unusable(path: Path, why: str) -> ConfigurationError:
 def read_contract(path: Path) -> Contract:
     """Read one contract file; raises :class:`ConfigurationError` that names the file and the fault."""
     try:
-        declared = yaml.safe_load(path.read_text(encoding="utf-8"))
+        declared = load_yaml(path.read_text(encoding="utf-8"))
         tables = tuple(
             Table(
                 name=table["name"],

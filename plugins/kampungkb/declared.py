@@ -7,6 +7,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from kampungkb.errors import ConfigurationError
+from kampungkb.yaml_text import load_yaml
 
 Declared = TypeVar("Declared", bound=BaseModel)
 
@@ -17,7 +18,7 @@ def read_declared(path: Path, model: type[Declared], shown_in: str) -> Declared 
     Raises :class:`ConfigurationError` that names every fault, no value, and the page `shown_in` that shows such a file.
     """
     try:
-        return model.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+        return model.model_validate(load_yaml(path.read_text(encoding="utf-8")) or {})
     except FileNotFoundError:
         return None
     except OSError as fault:

@@ -30,6 +30,7 @@ from kampungkb.warehouse.connect import reason, warehouse
 from kampungkb.warehouse.locks import PUBLISH, wait_for
 from kampungkb.warehouse.migrate import migrate
 from kampungkb.warehouse.models import Base, LoadRun
+from kampungkb.yaml_text import load_yaml
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ class Limits(_Strict):
 def load_limits(path: Path = LIMITS_FILE) -> Limits:
     """Read the limits; raises :class:`ConfigurationError` that names the wrong entry."""
     try:
-        limits = Limits.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        limits = Limits.model_validate(load_yaml(path.read_text(encoding="utf-8")))
     except (OSError, yaml.YAMLError, ValidationError) as fault:
         raise ConfigurationError(f"The limits in {path.name} cannot be used: {fault}. Correct the file.") from None
     unknown = sorted(set(limits.warehouse) - set(Base.metadata.tables))

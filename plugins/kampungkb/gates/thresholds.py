@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from kampungkb.contracts import contract
 from kampungkb.errors import ConfigurationError
 from kampungkb.settings import INCLUDE
+from kampungkb.yaml_text import load_yaml
 
 Change = Literal["unknown", "missing", "renamed", "retyped", "repeated"]
 Response = Literal["report", "suspicious", "closed"]
@@ -109,7 +110,7 @@ class Thresholds(_Frozen):
 def read_thresholds(path: Path) -> Thresholds:
     """Read one file of thresholds; raises :class:`ConfigurationError` that names the file and the fault."""
     try:
-        return Thresholds.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Thresholds.model_validate(load_yaml(path.read_text(encoding="utf-8")))
     except ValidationError as error:
         why = "; ".join(f"{'.'.join(map(str, fault['loc']))} {fault['msg']}".strip() for fault in error.errors())
     except (OSError, yaml.YAMLError) as fault:

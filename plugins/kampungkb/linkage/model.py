@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from kampungkb.errors import ConfigurationError
 from kampungkb.settings import INCLUDE, Settings
+from kampungkb.yaml_text import load_yaml
 
 DEFINITION = INCLUDE / "linkage" / "model.yaml"
 PARAMETERS = "linkage_model.json"
@@ -226,7 +227,7 @@ def weight_of(probability: float) -> float:
 def parse_definition(text: str, file: str) -> Definition:
     """The definition in `text`; raises :class:`ConfigurationError` that names `file`, place and fault."""
     try:
-        return Definition.model_validate(yaml.safe_load(text))
+        return Definition.model_validate(load_yaml(text))
     except yaml.YAMLError as fault:
         mark = getattr(fault, "problem_mark", None)
         where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""

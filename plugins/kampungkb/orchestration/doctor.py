@@ -35,6 +35,7 @@ from kampungkb.settings import INCLUDE, Settings
 from kampungkb.warehouse import embedded
 from kampungkb.warehouse.connect import reason, warehouse
 from kampungkb.warehouse.migrate import alembic_config
+from kampungkb.yaml_text import load_yaml
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ class Finding:
 def load_limits(path: Path = LIMITS_FILE) -> Limits:
     """Read the bounds; raises :class:`ConfigurationError` that names the wrong entry."""
     try:
-        return Limits.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Limits.model_validate(load_yaml(path.read_text(encoding="utf-8")))
     except (OSError, yaml.YAMLError, ValidationError) as fault:
         raise ConfigurationError(f"The bounds in {path.name} cannot be used: {fault}. Correct the file.") from None
 

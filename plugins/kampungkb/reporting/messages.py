@@ -3,10 +3,10 @@
 from datetime import date
 from functools import cache
 
-import yaml
 from pydantic import BaseModel, ConfigDict
 
 from kampungkb.settings import INCLUDE
+from kampungkb.yaml_text import load_yaml
 
 
 class Message(BaseModel):
@@ -21,7 +21,7 @@ class Message(BaseModel):
 @cache
 def catalogue() -> dict[str, Message]:
     """All texts by key."""
-    declared = yaml.safe_load((INCLUDE / "reference" / "messages.yaml").read_text(encoding="utf-8"))
+    declared = load_yaml((INCLUDE / "reference" / "messages.yaml").read_text(encoding="utf-8"))
     return {key: Message.model_validate(texts) for key, texts in declared.items()}
 
 

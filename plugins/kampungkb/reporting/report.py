@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from kampungkb.errors import ConfigurationError
 from kampungkb.reporting.messages import Message
 from kampungkb.settings import INCLUDE
+from kampungkb.yaml_text import load_yaml
 
 REPORTS = INCLUDE / "reports"
 REPORTS_SQL = INCLUDE / "sql" / "reports"
@@ -78,7 +79,7 @@ def report(name: str) -> Report:
     """The declared report of that name; raises :class:`ConfigurationError` where its file is wrong."""
     path = REPORTS / f"{name}.yaml"
     try:
-        declared = Report.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        declared = Report.model_validate(load_yaml(path.read_text(encoding="utf-8")))
     except (OSError, yaml.YAMLError) as fault:
         raise ConfigurationError(f"The report {path.name} cannot be read: {fault}. Correct include/reports.") from None
     except ValidationError as fault:

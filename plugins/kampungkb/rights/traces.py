@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from kampungkb.errors import ConfigurationError
 from kampungkb.settings import INCLUDE
+from kampungkb.yaml_text import load_yaml
 
 TRACES_FILE = INCLUDE / "reference" / "person_traces.yaml"
 LANDING = "landing/"
@@ -106,7 +107,7 @@ def fits(path: str, pattern: str) -> bool:
 def load_traces(path: Path = TRACES_FILE) -> Traces:
     """Read the traces; raises :class:`ConfigurationError` that names the wrong entry."""
     try:
-        return Traces.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Traces.model_validate(load_yaml(path.read_text(encoding="utf-8")))
     except (OSError, yaml.YAMLError, ValidationError) as fault:
         raise ConfigurationError(f"The traces in {path.name} cannot be used: {fault}. Correct the file.") from None
 

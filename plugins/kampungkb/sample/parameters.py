@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from kampungkb.errors import ConfigurationError
 from kampungkb.settings import INCLUDE
+from kampungkb.yaml_text import load_yaml
 
 GREATEST_RATE = 0.9
 M = TypeVar("M", bound=BaseModel)
@@ -178,7 +179,7 @@ class Names(_Frozen):
 
 def _read(model: type[M], path: Path) -> M:
     try:
-        return model.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return model.model_validate(load_yaml(path.read_text(encoding="utf-8")))
     except (OSError, yaml.YAMLError, ValidationError) as fault:
         raise ConfigurationError(f"{path.name} cannot be used: {fault}. Correct the file.") from None
 

@@ -10,12 +10,13 @@ from kampungkb.errors import ConfigurationError
 from kampungkb.scoring.coherence import faults
 from kampungkb.scoring.methodology import Methodology
 from kampungkb.settings import INCLUDE
+from kampungkb.yaml_text import load_yaml
 
 
 def parse_methodology(text: str, file: str) -> Methodology:
     """The methodology in `text`; raises :class:`ConfigurationError` naming `file`, indicator and key."""
     try:
-        declared = yaml.safe_load(text)
+        declared = load_yaml(text)
         methodology = Methodology.model_validate(declared)
     except yaml.YAMLError as fault:
         mark = getattr(fault, "problem_mark", None)

@@ -20,6 +20,7 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from kampungkb.errors import ConfigurationError
 from kampungkb.settings import INCLUDE
+from kampungkb.yaml_text import load_yaml
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +120,7 @@ class Policy:
 def load_matrix(path: Path = MATRIX_FILE) -> Matrix:
     """Read the matrix; raises :class:`ConfigurationError` that names the wrong entry."""
     try:
-        return Matrix.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Matrix.model_validate(load_yaml(path.read_text(encoding="utf-8")))
     except (OSError, yaml.YAMLError, ValidationError) as fault:
         raise ConfigurationError(f"The privileges in {path.name} cannot be used: {fault}. Correct the file.") from None
 

@@ -15,6 +15,7 @@ from kampungkb.errors import ConfigurationError
 from kampungkb.scoring.methodology import Methodology, Title
 from kampungkb.settings import INCLUDE
 from kampungkb.warehouse.staging import Staging
+from kampungkb.yaml_text import load_yaml
 
 RULES = INCLUDE / "methodology" / "kampung_kb.yaml"
 COUNTS = {
@@ -58,7 +59,7 @@ class ProgrammeRules(_Frozen):
 def read_rules(path: Path = RULES) -> ProgrammeRules:
     """The rules of a file; raises :class:`ConfigurationError` that names the file and the key."""
     try:
-        return ProgrammeRules.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return ProgrammeRules.model_validate(load_yaml(path.read_text(encoding="utf-8")))
     except ValidationError as error:
         found = [
             f"{' → '.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}"
