@@ -176,7 +176,8 @@ def build(database: str, out: Path, as_of: date) -> None:
         with stage(tag):
             done = dbtRunner().invoke(["--quiet", "build", "-s", f"tag:{tag}", *given])
         if not done.success:
-            raise SystemExit(f"dbt could not build {tag}: {done.exception or done.result}")
+            broken = ", ".join(each.node.name for each in done.result or () if each.status == "error")
+            raise SystemExit(f"dbt could not build {broken or tag}. {out / 'logs' / 'dbt.log'} says why.")
 
 
 def counts(database: str, out: Path) -> dict[str, int]:

@@ -11,8 +11,8 @@ card as (
         nik,
         bool_or(
             status_peserta ->> 'kode' = '0'
-            and coalesce(tgl_tmt::date, '-infinity') <= '{{ var("as_of") }}'
-            and coalesce(tgl_tat::date, 'infinity') >= '{{ var("as_of") }}'
+            and coalesce({{ day('tgl_tmt') }}, '-infinity') <= '{{ var("as_of") }}'
+            and coalesce({{ day('tgl_tat') }}, 'infinity') >= '{{ var("as_of") }}'
         ) as insured
     from raw.peserta
     where nik is not null and status_peserta ->> 'kode' is not null
