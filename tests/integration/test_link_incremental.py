@@ -185,6 +185,21 @@ def test_another_recipe_carries_nothing_over(
     assert (second, third) == (0, first)
 
 
+def test_a_night_in_which_most_changed_decides_everything(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    tables = Village(1).tables()
+    names = {"K.02", "nama_lgkp", "nama"}
+    renamed = {
+        table: [{column: f"{told} BARU" if column in names else told for column, told in row.items()} for row in rows]
+        for table, rows in tables.items()
+    }
+    tomorrow = replace(run, run_id="2", as_of=run.as_of + timedelta(days=1))
+    with caplog.at_level("INFO"):
+        step.link(run, write_accepted(run, tables))
+        step.link(tomorrow, write_accepted(tomorrow, renamed))
+    first, second = compared(caplog)
+    assert first == second == sum(map(len, tables.values())) - len(tables["keluarga"])
+
+
 def test_a_night_without_the_state_of_the_last_one_decides_everything(
     run: Run, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -51,37 +51,41 @@ def link(run: Run, validated: Sequence[Validated], *, expectations: Path = EXPEC
     made_by = recipe(run, model, suite)
     predict = predictor(run)
     earlier = latest_before(run.settings, run.as_of)
-    carrying = usable(earlier, made_by)
-    # What changed fits in memory, where a table is written in half the time; tables of everybody are better compressed.
-    with connect(run, in_memory=carrying) as connection, lake.replacing(target) as folder:
-        attach(connection, validated, "keluarga", *SOURCE_OF_PERSONS)
-        read_sources(connection)
-        create_decisions(connection, decisions)
-        done = through(run.tell, "link", PARTS)
-        done()
-        compared = decide_changes(connection, model, earlier, predict) if earlier and carrying else None
-        carried = earlier if compared is not None else None
-        if compared is None:
-            compared = decide_everything(connection, model, predict)
-        done()
-        output = Output(connection, folder, carried)
-        read_previous(connection, earlier, reopened=carried is not None)
-        assign_keys(connection, run.as_of)
-        done()
-        write_crosswalk(connection, run.as_of, output)
-        done()
-        output.write(sql_text("link_candidate_pair"), CANDIDATE_PAIR, "left_source", "left_key")
-        judge_links(connection, run, suite)
-        done()
-        output.write(state_of(model.definition), STATE, "source", "source_key", recipe=made_by)
-        connection.read_parquet(str(folder / STATE)).create_view("record_state")
-        done()
-        read_facts(connection, model.definition)
-        write_review(connection, model, output)
-        write_duplicates(connection, run.as_of, output)
-        done()
-        write_accuracy(connection, run, folder, suite)
-        linked = _reference(connection, run, validated)
+    with lake.replacing(target) as folder:
+        for carried in (earlier, None) if usable(earlier, made_by) else (None,):
+            # What changed fits in memory, where a table is written in half the time; of everybody it would not.
+            with connect(run, in_memory=carried is not None) as connection:
+                attach(connection, validated, "keluarga", *SOURCE_OF_PERSONS)
+                read_sources(connection)
+                create_decisions(connection, decisions)
+                done = through(run.tell, "link", PARTS)
+                done()
+                if carried:
+                    compared = decide_changes(connection, model, carried, predict)
+                else:
+                    compared = decide_everything(connection, model, predict)
+                if compared is None:
+                    continue
+                done()
+                output = Output(connection, folder, carried)
+                read_previous(connection, earlier, reopened=carried is not None)
+                assign_keys(connection, run.as_of)
+                done()
+                write_crosswalk(connection, run.as_of, output)
+                done()
+                output.write(sql_text("link_candidate_pair"), CANDIDATE_PAIR, "left_source", "left_key")
+                judge_links(connection, run, suite)
+                done()
+                output.write(state_of(model.definition), STATE, "source", "source_key", recipe=made_by)
+                connection.read_parquet(str(folder / STATE)).create_view("record_state")
+                done()
+                read_facts(connection, model.definition)
+                write_review(connection, model, output)
+                write_duplicates(connection, run.as_of, output)
+                done()
+                write_accuracy(connection, run, folder, suite)
+                linked = _reference(connection, run, validated)
+                break
     log.info(
         "linked %s person records to %s persons, %s compared anew by model %s, %.1f s",
         sum(linked.records.values()),
