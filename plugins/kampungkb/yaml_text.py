@@ -1,4 +1,4 @@
-"""YAML text as plain data, read by libyaml: what the files of `include` take in Python is half a second a process."""
+"""YAML text as plain data, read by libyaml where it is there, which takes a ninth of the time of Python."""
 
 from typing import Any
 
