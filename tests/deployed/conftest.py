@@ -5,6 +5,7 @@ The schedule is the deployment's own setting: every minute instead of every nigh
 
 import os
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -141,6 +142,15 @@ class Installation:
     def in_the_midst(self, run: Mapping[str, Any], task: str) -> None:
         """Wait until a task of the run is running."""
         until(lambda: "running" in self.states(run).get(task, []), f"{task} is running", every=0.2)
+
+    def survives_kill(self, service: str, run: Mapping[str, Any], task: str) -> float:
+        """KILL a service while a task of the run is running, start it again; the seconds until the run has ended."""
+        self.in_the_midst(run, task)
+        self.deployment.kill(service)
+        begun = time.monotonic()
+        self.deployment.start(service)
+        self.ended(run)
+        return time.monotonic() - begun
 
     def tries(self, run: Mapping[str, Any]) -> Counter[int]:
         path = f"/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}/taskInstances"

@@ -23,12 +23,8 @@ def test_a_scheduler_killed_in_a_run_is_started_again_and_the_run_ends(
     task: str, empty: Installation, first_night: Night
 ) -> None:
     run = empty.next_scheduled()
-    empty.in_the_midst(run, task)
-    empty.deployment.kill("scheduler")
-    begun = time.monotonic()
-    empty.deployment.start("scheduler")
-    empty.ended(run)
-    first_night.reconcile(empty, "KILL of the scheduler, started again", run, time.monotonic() - begun)
+    seconds = empty.survives_kill("scheduler", run, task)
+    first_night.reconcile(empty, "KILL of the scheduler, started again", run, seconds)
 
 
 @pytest.fixture

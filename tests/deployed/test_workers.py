@@ -1,7 +1,6 @@
 """The profile `celery`: Redis and a worker by their own commands; the worker does the night's tasks, killed or not."""
 
 import shutil
-import time
 
 import pytest
 
@@ -42,13 +41,9 @@ def test_a_worker_killed_in_a_load_is_started_again_and_the_run_ends(
 ) -> None:
     with_workers.begin_anew()
     run = with_workers.next_scheduled()
-    with_workers.in_the_midst(run, task)
-    with_workers.deployment.kill("worker")
-    begun = time.monotonic()
-    with_workers.deployment.start("worker")
-    with_workers.ended(run)
+    seconds = with_workers.survives_kill("worker", run, task)
     assert max(with_workers.tries(run)) > 1
-    first_night.reconcile(with_workers, "KILL of the worker, started again", run, time.monotonic() - begun)
+    first_night.reconcile(with_workers, "KILL of the worker, started again", run, seconds)
 
 
 def test_redis_answers_nobody_without_the_password(with_workers: Installation) -> None:
