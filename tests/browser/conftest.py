@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -26,6 +25,7 @@ from kampungkb.run import today
 from kampungkb.settings import PROJECT_ROOT, Settings
 from kampungkb.warehouse import embedded
 from tests.conftest import discard_server
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -79,12 +79,6 @@ def kampungkb(environment: dict[str, str], *arguments: str) -> str:
     return done.stdout
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
     home = tmp_path_factory.mktemp("browser") / "home"
@@ -93,7 +87,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
     before = (today() - timedelta(days=3)).isoformat()
     for as_of in (["--as-of", before], []):
         kampungkb(environment, "run", "--families", "400", *as_of)
-    port = _free_port()
+    port = free_port()
     log = home / "up.log"
     command = [sys.executable, "-m", "kampungkb", "up", "--families", "400", "--port", str(port)]
     with log.open("w") as out:

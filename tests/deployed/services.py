@@ -23,6 +23,7 @@ import psutil
 from kampungkb.orchestration.processes import start, stop
 from kampungkb.settings import PROJECT_ROOT
 from tests.deployment.conftest import SERVICES
+from tests.ports import free_port
 
 PROGRAMS = Path(sys.executable).parent
 PATIENCE = 300.0
@@ -50,12 +51,6 @@ def interpolated(text: str, values: Mapping[str, str]) -> str:
         return found
 
     return re.sub(r"\$\$|\$\{(?P<name>\w+)(?::-(?P<default>[^}]*)|:\?[^}]*)?\}", value, text)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def until(ask: Callable[[], Any], what: str, seconds: float = PATIENCE, every: float = 0.5) -> Any:

@@ -24,7 +24,8 @@ from kampungkb.sources.insurance_api import Client, Service
 from kampungkb.warehouse.connect import engine_of, libpq_uri
 from kampungkb.warehouse.migrate import migrate
 from tests.certificates import Authority
-from tests.deployed.services import free_port, until
+from tests.deployed.services import until
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

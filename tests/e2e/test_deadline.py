@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from kampungkb.orchestration.nightly import prepare_airflow
 from kampungkb.orchestration.processes import running
 from kampungkb.settings import Settings
 from tests.integration.test_report_notices import listening
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.scheduler]
 
@@ -36,9 +36,7 @@ def test_operation_hears_of_a_run_that_is_not_done_in_time(settings: Settings, t
     shortened = source.replace("interval=timedelta(hours=DONE_WITHIN_HOURS)", "interval=timedelta(seconds=1)")
     assert shortened != source
     (dags / "nightly_load.py").write_text(shortened)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = airflow_environment(settings, os.environ, port) | {"AIRFLOW__CORE__DAGS_FOLDER": str(dags)}
     log = tmp_path / "airflow.log"
     prepare_airflow(settings, environment, log, lambda key: None)

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from kampungkb.run import Run, today
 from kampungkb.settings import PROJECT_ROOT, Settings
 from kampungkb.verdicts import ACCEPT, HOLD_BACK
 from kampungkb.warehouse import embedded, publish
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.scheduler]
 
@@ -111,12 +111,6 @@ def test_kampungkb_run_takes_the_default_at_once_records_it_and_says_so(home: Ho
         "join ops.load_run using (run_id) where gate = 'villages'"
     )
     assert decided == [("villages", "suspicious", "accepted", "default", True, [])]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -209,13 +209,13 @@ def test_a_stale_process_file_is_no_server(own: Settings) -> None:
 
 
 def test_a_taken_port_makes_it_choose_another(own: Settings) -> None:
-    with embedded.running(own) as first:
+    with embedded.running(own):
         pass
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", first.port))
-        taken.listen()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        (place_of(own).state / "port").write_text(str(port))
         with embedded.running(own) as second:
-            assert second.port != first.port
+            assert second.port != port
             assert answers(second.uri())
 
 

@@ -1,7 +1,6 @@
 """The page behind the auth manager of a deployment: real users of FAB, Airflow's own API server."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ import pytest
 
 from kampungkb.orchestration.environment import airflow_environment
 from kampungkb.settings import Settings
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -29,12 +29,6 @@ airflow_roles:
 
 def password(user: str) -> str:
     return f"rahasia-{user}"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

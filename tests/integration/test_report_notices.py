@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -23,6 +22,7 @@ from kampungkb.orchestration.environment import DAGS, airflow_environment, conne
 from kampungkb.run import Run
 from kampungkb.warehouse import publish
 from tests.integration.warehouse_lake import night
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -65,9 +65,7 @@ def listening() -> Iterator[tuple[Heard, dict[str, str]]]:
         def log_message(self, *told: object) -> None:
             """Stay quiet."""
 
-    with socket.socket() as probe:  # the mail server cannot choose a free port by itself
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     mail = Controller(Mailbox(heard), hostname="127.0.0.1", port=port)
     web = HTTPServer(("127.0.0.1", 0), Hook)
     threading.Thread(target=web.serve_forever, daemon=True).start()

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from socket import socket
+
+from tests.ports import free_port
 
 READY_SECONDS = 120
 
@@ -48,7 +49,7 @@ def running(folder: Path, workers: int = 2) -> Iterator[Cluster]:
     configuration = folder / "conf"
     configuration.mkdir(parents=True)
     (configuration / "spark-defaults.conf").write_text(DEFAULTS, encoding="utf-8")
-    port, page = _free_ports(2)
+    port, page = free_port(), free_port()
     cluster = Cluster(f"spark://127.0.0.1:{port}", configuration, f"http://127.0.0.1:{page}")
     with ExitStack() as until_the_end:
         until_the_end.enter_context(
@@ -94,11 +95,3 @@ def _wait_for(cluster: Cluster, workers: int) -> None:
         if time.monotonic() > until:
             raise TimeoutError(f"{workers} workers did not appear at {cluster.master} within {READY_SECONDS} s")
         time.sleep(0.5)
-
-
-def _free_ports(wanted: int) -> list[int]:
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket()) for _ in range(wanted)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
