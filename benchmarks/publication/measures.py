@@ -36,7 +36,7 @@ from kampungkb.warehouse.staging import settle
 SAMPLE_FAMILIES = 5_800
 PANDAS_PART = 0.25
 OURS, PSQL, PANDAS = "our load of the rows", "psql \\copy", "pandas to_sql"
-KEYED, BARE = "including all", "including defaults"  # keys and indexes, or none
+PARTLY, BARELY = f", {PANDAS_PART:.0%} of the rows", " into tables without keys"
 OTHERS = "others"  # schema of the tables that psql and pandas load
 
 
@@ -152,13 +152,21 @@ def _in_parquet(uri: str, table: str) -> str:
     )
 
 
-def empty_tables(uri: str, tables: dict[str, int], including: str) -> dict[str, str]:
-    """Empty tables `like` the published ones, by the names of these; without the schema of them."""
+def empty_tables(uri: str, tables: dict[str, int], *, keyed: bool) -> dict[str, str]:
+    """Empty tables for the rows of the published ones, by the names of these; without the schema of them.
+
+    Keyed ones have the types, keys and indexes of the published, the others the types of Parquet and no more.
+    """
     here = {name: name.replace(".", "_") for name in tables}
+    as_in_parquet = "as select {} from {} limit 0"
     psql(
         uri,
         f"set client_min_messages = warning; drop schema if exists {OTHERS} cascade; create schema {OTHERS};",
-        *(f"create table {OTHERS}.{here[name]} (like {name} {including});" for name in tables),
+        *(
+            f"create table {OTHERS}.{here[name]} "
+            + (f"(like {name} including all);" if keyed else f"{as_in_parquet.format(_in_parquet(uri, name), name)};")
+            for name in tables
+        ),
     )
     return here
 
@@ -175,13 +183,10 @@ def load_as_we_do(engine: Engine, uri: str, files: dict[str, Path], here: dict[s
     """
     staged = {name: f"staged_{table}" for name, table in here.items()}
     with adbc.connect(uri, autocommit=True) as bulk, bulk.cursor() as cursor:
-        for name, file in files.items():
+        for name, table in staged.items():
             columns = _in_parquet(uri, name)
-            cursor.execute(f"create unlogged table {OTHERS}.{staged[name]} as select {columns} from {name} limit 0")
-            rows = pq.ParquetFile(file)
-            batches = pa.RecordBatchReader.from_batches(rows.schema_arrow, rows.iter_batches(65_536))
-            cursor.adbc_ingest(staged[name], batches, mode="append", db_schema_name=OTHERS)
-            cursor.execute(f"analyze {OTHERS}.{staged[name]}")
+            cursor.execute(f"create unlogged table {OTHERS}.{table} as select {columns} from {name} limit 0")
+    copy_with_adbc(uri, files, staged)
     with engine.begin() as connection:
         settle(connection)
         for name in files:
@@ -190,6 +195,16 @@ def load_as_we_do(engine: Engine, uri: str, files: dict[str, Path], here: dict[s
             )
             fill(connection, filled, select(*(cast(source.c[c.name], c.type) for c in filled.columns)))
             connection.execute(text(f"drop table {OTHERS}.{staged[name]}"))
+
+
+def copy_with_adbc(uri: str, files: dict[str, Path], here: dict[str, str]) -> None:
+    """Copy Parquet files in PostgreSQL's binary form into tables, as the staging of a publication does."""
+    with adbc.connect(uri, autocommit=True) as bulk, bulk.cursor() as cursor:
+        for name, file in files.items():
+            rows = pq.ParquetFile(file)
+            batches = pa.RecordBatchReader.from_batches(rows.schema_arrow, rows.iter_batches(65_536))
+            cursor.adbc_ingest(here[name], batches, mode="append", db_schema_name=OTHERS)
+            cursor.execute(f"analyze {OTHERS}.{here[name]}")
 
 
 def insert_with_pandas(engine: Engine, files: dict[str, Path], here: dict[str, str]) -> None:
@@ -234,21 +249,24 @@ def _measure_loads(
     found: dict[str, Any],
     note: Callable[[dict[str, Any]], None],
 ) -> None:
-    engine, uri, part = create_engine(server.url()), server.uri(), f"{PANDAS_PART:.0%} of the rows"
+    engine, uri = create_engine(server.url()), server.uri()
     tables = published_tables(engine)
     found |= {"persons": tables["core.dim_person"], "rows": sum(tables.values()), "tables": tables}
     parquet = parquet_files(uri, tables, work / "parquet")
     some = parquet_files(uri, tables, work / "part", PANDAS_PART)
     copied = text_files(uri, tables, work / "text")
-    loads: tuple[tuple[str, str, int, Callable[[dict[str, str]], None]], ...] = (
-        (OURS, KEYED, found["rows"], lambda here: load_as_we_do(engine, uri, parquet, here)),
-        (PSQL, KEYED, found["rows"], lambda here: copy_with_psql(uri, copied, here)),
-        (f"{PSQL} into tables without keys", BARE, found["rows"], lambda here: copy_with_psql(uri, copied, here)),
-        (f"{PANDAS}, {part}", KEYED, rows_of(some), lambda here: insert_with_pandas(engine, some, here)),
-        (f"{OURS}, {part}", KEYED, rows_of(some), lambda here: load_as_we_do(engine, uri, some, here)),
-    )
-    for name, including, rows, load in loads:
-        here = empty_tables(uri, tables, including)
+    loads: dict[str, tuple[int, Callable[[dict[str, str]], None]]] = {
+        OURS: (found["rows"], lambda here: load_as_we_do(engine, uri, parquet, here)),
+        PSQL: (found["rows"], lambda here: copy_with_psql(uri, copied, here)),
+        OURS + PARTLY: (rows_of(some), lambda here: load_as_we_do(engine, uri, some, here)),
+        PANDAS + PARTLY: (rows_of(some), lambda here: insert_with_pandas(engine, some, here)),
+        OURS + BARELY: (found["rows"], lambda here: copy_with_adbc(uri, parquet, here)),
+        PSQL + BARELY: (found["rows"], lambda here: copy_with_psql(uri, copied, here)),
+        OURS + PARTLY + BARELY: (rows_of(some), lambda here: copy_with_adbc(uri, some, here)),
+        PANDAS + PARTLY + BARELY: (rows_of(some), lambda here: insert_with_pandas(engine, some, here)),
+    }
+    for name, (rows, load) in loads.items():
+        here = empty_tables(uri, tables, keyed=not name.endswith(BARELY))
         with clocks(settings) as taken:
             load(here)
         found["loads"][name] = {**taken, "rows": rows}

@@ -19,8 +19,6 @@ from python_calamine import load_workbook
 from sqlalchemy import create_engine
 
 from benchmarks.publication.measures import (
-    BARE,
-    KEYED,
     copy_with_psql,
     empty_tables,
     psql,
@@ -79,8 +77,8 @@ def _parts(settings: Settings, connections: Mapping[str, Connection], work: Path
     uri, tables = libpq_uri(engine), published_tables(engine)
     engine.dispose()
     files = text_files(uri, tables, work / "published")
-    for part, including in (("with keys", KEYED), ("no keys", BARE)):
-        here = empty_tables(uri, tables, including)
+    for part, keyed in (("with keys", True), ("no keys", False)):
+        here = empty_tables(uri, tables, keyed=keyed)
         yield "publish", part, partial(_copied, uri, files, here, sum(tables.values()))
     yield "copy", "workbooks and lake", lambda: copy([workbooks[0].parent, settings.lake], work / "copied")
 

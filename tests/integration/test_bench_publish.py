@@ -1,15 +1,15 @@
 """The benchmark of publication measures what it says: the night repeated, published, and loaded again by the others."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
 from benchmarks.publication.measures import (
-    BARE,
-    KEYED,
     OTHERS,
+    copy_with_adbc,
     copy_with_psql,
     empty_tables,
     insert_with_pandas,
@@ -42,14 +42,16 @@ def test_a_night_is_repeated_published_and_copied(warehouse_run: Run, tmp_path: 
     uri = libpq_uri(engine)
     parquet = parquet_files(uri, tables, tmp_path / "parquet")
     copied = text_files(uri, tables, tmp_path / "text")
-    copy_with_psql(uri, copied, empty_tables(uri, tables, BARE))
-    assert rows_in(engine, tables) == tables
-    copy_with_psql(uri, copied, empty_tables(uri, tables, KEYED))
-    assert rows_in(engine, tables) == tables
-    load_as_we_do(engine, uri, parquet, empty_tables(uri, tables, KEYED))
-    assert rows_in(engine, tables) == tables
-    insert_with_pandas(engine, parquet, empty_tables(uri, tables, KEYED))
-    assert rows_in(engine, tables) == tables
+    loads: list[Callable[[dict[str, str]], None]] = [
+        lambda here: copy_with_psql(uri, copied, here),
+        lambda here: insert_with_pandas(engine, parquet, here),
+    ]
+    for load in (*loads, lambda here: copy_with_adbc(uri, parquet, here)):
+        load(empty_tables(uri, tables, keyed=False))
+        assert rows_in(engine, tables) == tables
+    for load in (*loads, lambda here: load_as_we_do(engine, uri, parquet, here)):
+        load(empty_tables(uri, tables, keyed=True))
+        assert rows_in(engine, tables) == tables
     some = parquet_files(uri, tables, tmp_path / "part", 0.25)
     assert 0 < rows_of(some) < sum(tables.values()) / 3
     engine.dispose()
