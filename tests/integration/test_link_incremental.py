@@ -19,6 +19,7 @@ from kampungkb.settings import Settings
 from tests.integration.validation_landing import DABO, DABO_LAMA
 from tests.oracle.accepted import Rows, write_accepted
 from tests.oracle.names import name_of
+from tests.seeds import seeds
 
 pytestmark = pytest.mark.integration
 
@@ -141,7 +142,7 @@ def compared(caplog: pytest.LogCaptureFixture) -> list[int]:
     return [int(each.args[2]) for each in caplog.records if "compared anew" in str(each.msg) and each.args]  # type: ignore[arg-type,index]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3))
 def test_nights_of_change_leave_row_for_row_what_deciding_everything_leaves(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -13,6 +13,7 @@ from kampungkb.run import Run
 from kampungkb.settings import Settings
 from tests.oracle.accepted import write_accepted
 from tests.oracle.names import name_of
+from tests.seeds import seeds
 
 pytestmark = pytest.mark.integration
 
@@ -168,7 +169,7 @@ def test_keys_differ_between_homes_with_different_secrets(nights: Nights, settin
     assert nights.load({A: (1, 1)}) != Nights(other).load({A: (1, 1)})
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3))
 def test_over_many_random_nights_no_key_changes_without_reason(nights: Nights, seed: int) -> None:
     dice = random.Random(seed)
     world = {f"{number:03d}": (dice.randrange(60), dice.randrange(60)) for number in range(60)}

@@ -76,7 +76,7 @@ def locked_table(engine: Engine, table: str) -> Iterator[None]:
 STOPPED = "exists (select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database())"
 
 
-@pytest.mark.parametrize("table", ["mart.village_index", "core.family_score", "vault.family_link", "ops.load_run"])
+@pytest.mark.parametrize("table", ["mart.village_index", "ops.load_run"])
 def test_a_publication_killed_in_its_transaction_leaves_the_old_state_and_the_next_repairs(
     warehouse_run: Run, warehouse_engine: Engine, table: str
 ) -> None:

@@ -21,6 +21,7 @@ from kampungkb.warehouse.models import LoadRun
 from kampungkb.warehouse.staging import staging
 from tests.conftest import AS_OF
 from tests.integration.warehouse_lake import BATU_BERDAUN, DABO, Night, night
+from tests.seeds import seeds
 
 pytestmark = pytest.mark.integration
 
@@ -218,7 +219,7 @@ def changes_of(loads: Mapping[date, Seen]) -> dict[tuple[Any, ...], tuple[int, i
     return found
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3))
 def test_whatever_is_loaded_in_whatever_order_the_history_is_that_of_the_dates(history: History, seed: int) -> None:
     rng = random.Random(seed)
     problems = [(key, rule, column) for key in "abc" for rule, column in (("M03", "K.01"), ("M05", "K.04"))]
