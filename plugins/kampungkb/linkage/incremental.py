@@ -34,6 +34,10 @@ from kampungkb.linkage.splink_model import CHANGED, EXCLUSIVE, ID, RIVAL, block_
 from kampungkb.linkage.state import STATE, known_columns, opened_columns
 
 
+class TooMuchChanged(Exception):
+    """Since the earlier night so much changed that deciding everything is less work."""
+
+
 def decide_everything(connection: DuckDBPyConnection, model: Model, predict: Predict) -> int:
     """Compare and decide all records of `present`; return how many were compared."""
     number_records(connection, "from present")
@@ -50,18 +54,18 @@ def decide_everything(connection: DuckDBPyConnection, model: Model, predict: Pre
     return _count(connection, "present")
 
 
-def decide_changes(connection: DuckDBPyConnection, model: Model, earlier: Path, predict: Predict) -> int | None:
+def decide_changes(connection: DuckDBPyConnection, model: Model, earlier: Path, predict: Predict) -> int:
     """Compare what changed since the night in the folder `earlier`, and decide what hangs together with it.
 
     Leaves the tables that :func:`decide_everything` leaves, for these records alone, and `reopened`
     (`source, source_key`): the records of which nothing can be carried over from the earlier night. Returns how many
-    were compared, or None where so much changed that comparing everything is less work.
+    were compared; raises :class:`TooMuchChanged` where comparing everything is less work.
     """
     _open(connection, model.definition, earlier)
     _add_records_of_moved_keys(connection, model.definition)
     compared = _count(connection, "changed")
     if 2 * compared > _count(connection, "present") or _population_moved(connection):
-        return None
+        raise TooMuchChanged
     _compare(connection, model, predict)
     _reopen(connection, model)
     _gather(connection, model)

@@ -2,7 +2,9 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
@@ -13,11 +15,11 @@ from kampungkb.engine.duckdb import connect, sql_text
 from kampungkb.errors import ReconciliationError
 from kampungkb.linkage.accuracy import judge_links, read_linked_suite, write_accuracy
 from kampungkb.linkage.crosswalk import assign_keys, latest_before, read_previous, write_crosswalk
-from kampungkb.linkage.decisions import decisions_for
-from kampungkb.linkage.incremental import decide_changes, decide_everything
-from kampungkb.linkage.model import load_model
+from kampungkb.linkage.decisions import Decision, decisions_for
+from kampungkb.linkage.incremental import TooMuchChanged, decide_changes, decide_everything
+from kampungkb.linkage.model import Model, load_model
 from kampungkb.linkage.output import Output
-from kampungkb.linkage.prediction import CANDIDATE_PAIR, predictor
+from kampungkb.linkage.prediction import CANDIDATE_PAIR, Predict, predictor
 from kampungkb.linkage.records import read_sources
 from kampungkb.linkage.review import create_decisions, read_facts, write_duplicates, write_review
 from kampungkb.linkage.state import STATE, recipe, state_of, usable
@@ -25,6 +27,7 @@ from kampungkb.progress import through
 from kampungkb.refs import Linked, Validated
 from kampungkb.run import Run
 from kampungkb.settings import EXPECTATIONS
+from kampungkb.validation.suites import Suite
 
 log = logging.getLogger(__name__)
 
@@ -43,58 +46,82 @@ def link(run: Run, validated: Sequence[Validated], *, expectations: Path = EXPEC
     :class:`~kampungkb.errors.ConfigurationError` for a model that cannot be used, and the errors of
     :func:`~kampungkb.linkage.accuracy.judge_links`.
     """
-    started = time.monotonic()
     decisions = decisions_for(run)
-    target = lake.persons(run.settings, run.as_of)
     model = load_model(run.settings)
     suite = read_linked_suite(expectations)
     made_by = recipe(run, model, suite)
-    predict = predictor(run)
     earlier = latest_before(run.settings, run.as_of)
-    with lake.replacing(target) as folder:
-        for carried in (earlier, None) if usable(earlier, made_by) else (None,):
-            # What changed fits in memory, where a table is written in half the time; of everybody it would not.
-            with connect(run, in_memory=carried is not None) as connection:
-                attach(connection, validated, "keluarga", *SOURCE_OF_PERSONS)
-                read_sources(connection)
-                create_decisions(connection, decisions)
-                done = through(run.tell, "link", PARTS)
-                done()
-                if carried:
-                    compared = decide_changes(connection, model, carried, predict)
-                else:
-                    compared = decide_everything(connection, model, predict)
-                if compared is None:
-                    continue
-                done()
-                output = Output(connection, folder, carried)
-                read_previous(connection, earlier, reopened=carried is not None)
-                assign_keys(connection, run.as_of)
-                done()
-                write_crosswalk(connection, run.as_of, output)
-                done()
-                output.write(sql_text("link_candidate_pair"), CANDIDATE_PAIR, "left_source", "left_key")
-                judge_links(connection, run, suite)
-                done()
-                output.write(state_of(model.definition), STATE, "source", "source_key", recipe=made_by)
-                connection.read_parquet(str(folder / STATE)).create_view("record_state")
-                done()
-                read_facts(connection, model.definition)
-                write_review(connection, model, output)
-                write_duplicates(connection, run.as_of, output)
-                done()
-                write_accuracy(connection, run, folder, suite)
-                linked = _reference(connection, run, validated)
-                break
+    with lake.replacing(lake.persons(run.settings, run.as_of)) as folder:
+        night = _Night(run, validated, decisions, model, suite, predictor(run), made_by, earlier, folder)
+        if usable(earlier, made_by):
+            with suppress(TooMuchChanged):
+                return _link(night, carried=earlier)
+        return _link(night, carried=None)
+
+
+@dataclass(frozen=True)
+class _Night:
+    run: Run
+    validated: Sequence[Validated]
+    decisions: Sequence[Decision]
+    model: Model
+    suite: Suite
+    predict: Predict
+    recipe: str
+    earlier: Path | None
+    folder: Path
+
+
+def _link(night: _Night, carried: Path | None) -> Linked:
+    """Link what changed since the night whose folder is carried over, or everybody.
+
+    Raises :class:`TooMuchChanged` before anything is written.
+    """
+    started = time.monotonic()
+    # What changed fits in memory, where a table is written in half the time; of everybody it would not.
+    with connect(night.run, in_memory=carried is not None) as connection:
+        attach(connection, night.validated, "keluarga", *SOURCE_OF_PERSONS)
+        read_sources(connection)
+        create_decisions(connection, night.decisions)
+        done = through(night.run.tell, "link", PARTS)
+        done()
+        if carried:
+            compared = decide_changes(connection, night.model, carried, night.predict)
+        else:
+            compared = decide_everything(connection, night.model, night.predict)
+        done()
+        _write(connection, night, carried, done)
+        linked = _reference(connection, night.run, night.validated)
     log.info(
         "linked %s person records to %s persons, %s compared anew by model %s, %.1f s",
         sum(linked.records.values()),
         linked.persons,
         compared,
-        model.version,
+        night.model.version,
         time.monotonic() - started,
     )
     return linked
+
+
+def _write(connection: DuckDBPyConnection, night: _Night, carried: Path | None, done: Callable[[], None]) -> None:
+    """Give every person a key and write the files of the night."""
+    output = Output(connection, night.folder, carried)
+    read_previous(connection, night.earlier, reopened=carried is not None)
+    assign_keys(connection, night.run.as_of)
+    done()
+    write_crosswalk(connection, night.run.as_of, output)
+    done()
+    output.write(sql_text("link_candidate_pair"), CANDIDATE_PAIR, "left_source", "left_key")
+    judge_links(connection, night.run, night.suite)
+    done()
+    output.write(state_of(night.model.definition), STATE, "source", "source_key", recipe=night.recipe)
+    connection.read_parquet(str(night.folder / STATE)).create_view("record_state")
+    done()
+    read_facts(connection, night.model.definition)
+    write_review(connection, night.model, output)
+    write_duplicates(connection, night.run.as_of, output)
+    done()
+    write_accuracy(connection, night.run, night.folder, night.suite)
 
 
 def _reference(connection: DuckDBPyConnection, run: Run, validated: Sequence[Validated]) -> Linked:
