@@ -52,7 +52,7 @@ test-services: $(INSTALLED) ## the tests on PostgreSQL and MariaDB servers; fail
 	KAMPUNGKB_TEST_SERVICES=required $(BIN)/pytest -m services
 
 test-scheduler: $(INSTALLED) ## the compose file's services as processes, the scheduler killed, a person asked; half an hour
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/image.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/image.txt -r requirements/browser.txt
 	$(BIN)/pytest -m scheduler
 	@$(BIN)/python -m tests.faults.figures
 
