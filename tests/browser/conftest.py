@@ -26,6 +26,7 @@ from kampungkb.settings import PROJECT_ROOT, Settings
 from kampungkb.warehouse import embedded
 from tests.conftest import discard_server
 from tests.ports import free_port
+from tests.schedules import HARDLY_EVER
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -83,7 +84,7 @@ def kampungkb(environment: dict[str, str], *arguments: str) -> str:
 def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
     home = tmp_path_factory.mktemp("browser") / "home"
     plugins = os.pathsep.join([str(PROJECT_ROOT / "plugins"), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "KAMPUNGKB_HOME": str(home), "PYTHONPATH": plugins}
+    environment = {**os.environ, **HARDLY_EVER, "KAMPUNGKB_HOME": str(home), "PYTHONPATH": plugins}
     before = (today() - timedelta(days=3)).isoformat()
     for as_of in (["--as-of", before], []):
         kampungkb(environment, "run", "--families", "400", *as_of)

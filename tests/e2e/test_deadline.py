@@ -18,6 +18,7 @@ from kampungkb.orchestration.processes import running
 from kampungkb.settings import Settings
 from tests.integration.test_report_notices import listening
 from tests.ports import free_port
+from tests.schedules import HARDLY_EVER
 
 pytestmark = [pytest.mark.e2e, pytest.mark.scheduler]
 
@@ -37,7 +38,11 @@ def test_operation_hears_of_a_run_that_is_not_done_in_time(settings: Settings, t
     assert shortened != source
     (dags / "nightly_load.py").write_text(shortened)
     port = free_port()
-    environment = airflow_environment(settings, os.environ, port) | {"AIRFLOW__CORE__DAGS_FOLDER": str(dags)}
+    environment = {
+        **airflow_environment(settings, os.environ, port),
+        **HARDLY_EVER,
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+    }
     log = tmp_path / "airflow.log"
     prepare_airflow(settings, environment, log, lambda key: None)
     password_file(settings).write_text(json.dumps({"admin": "secret", "viewer": "secret"}))

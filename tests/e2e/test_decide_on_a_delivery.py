@@ -25,6 +25,7 @@ from kampungkb.settings import PROJECT_ROOT, Settings
 from kampungkb.verdicts import ACCEPT, HOLD_BACK
 from kampungkb.warehouse import embedded, publish
 from tests.ports import free_port
+from tests.schedules import HARDLY_EVER
 
 pytestmark = [pytest.mark.e2e, pytest.mark.scheduler]
 
@@ -44,6 +45,7 @@ class Home:
         self.connection = Connection.model_validate(workbooks)
         self.environ = {
             **os.environ,
+            **HARDLY_EVER,
             "KAMPUNGKB_HOME": str(self.path),
             "KAMPUNGKB_PSEUDONYM_KEY": KEY,
             "AIRFLOW_CONN_FAMILY_WORKBOOKS": json.dumps(workbooks),
