@@ -3,6 +3,7 @@
 Steps use the lake side by side (:func:`in_use`); what rewrites it as a whole has it alone (:func:`alone`).
 """
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -38,6 +39,11 @@ def accepted(settings: Settings, as_of: date, source: str) -> Path:
     return settings.lake / "accepted" / as_of.isoformat() / source
 
 
+def accepted_nights(settings: Settings, source: str) -> list[Path]:
+    """The folders of a source's validated rows, of all dates."""
+    return sorted((settings.lake / "accepted").glob(f"????-??-??/{source}"))
+
+
 def persons(settings: Settings, as_of: date) -> Path:
     """The folder of the crosswalk for a date."""
     return settings.lake / "persons" / as_of.isoformat()
@@ -46,6 +52,12 @@ def persons(settings: Settings, as_of: date) -> Path:
 def scores(settings: Settings, as_of: date) -> Path:
     """The folder of the scores for a date."""
     return settings.lake / "scores" / as_of.isoformat()
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _settle(target: Path, workshop: Path) -> None:

@@ -26,6 +26,7 @@ from kampungkb.connections import Connection, is_sample
 from kampungkb.contracts import Contract, contract
 from kampungkb.errors import ConfigurationError, GateClosed, KampungkbError, SourceUnavailable
 from kampungkb.key_guard import guard_key
+from kampungkb.lake import sha256_of
 from kampungkb.refs import Snapshot
 from kampungkb.rights.blocking import without_blocked
 from kampungkb.run import SOURCES, Run
@@ -144,12 +145,6 @@ def origin(connection: Connection) -> str:
     places = {key: connection.extra.get(key) for key in ("path", "schema", "base_path", "regency_code")}
     address = (connection.conn_type, connection.host, connection.login, connection.schema_, sorted(places.items()))
     return hashlib.sha256(repr(address).encode()).hexdigest()[:16]
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _order(snapshot_id: str) -> tuple[str, int]:

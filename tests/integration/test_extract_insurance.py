@@ -257,6 +257,61 @@ def test_pages_of_another_night_are_not_used(land: Land, insurer: Insurer) -> No
     assert insurer.asked == [1, 2, 3]
 
 
+def test_pages_that_are_those_of_the_snapshot_before_are_fetched_and_not_read(
+    land: Land, insurer: Insurer, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    first = land(0)
+    insurer.asked = []
+    second = land(1)
+    assert insurer.asked == [1, 2, 3]
+    assert f"all 3 pages are those of snapshot {first.snapshot_id}" in caplog.text
+    told = [read_manifest(each.path).model_dump(include=_TOLD) for each in (first, second, land(1, force=True))]
+    assert told[0] == told[1] == told[2]
+    assert not kept(run).exists()
+
+
+_TOLD = {"tables", "watermark", "drift", "types"}
+
+
+def _another_entry(insurer: Insurer) -> None:
+    insurer.entries[-1] |= {"sex": "P"}
+
+
+def _one_more(insurer: Insurer) -> None:
+    insurer.entries.append(entry(25))
+
+
+def _one_less(insurer: Insurer) -> None:
+    insurer.entries.pop(12)
+
+
+def _none(insurer: Insurer) -> None:
+    insurer.entries.clear()
+
+
+@pytest.mark.parametrize("change", [_another_entry, _one_more, _one_less, _none])
+def test_any_other_page_is_read_with_all_others(
+    change: Callable[[Insurer], None], land: Land, insurer: Insurer, caplog: pytest.LogCaptureFixture
+) -> None:
+    land(0)
+    change(insurer)
+    caplog.set_level("INFO")
+    changed = land(1)
+    assert "those of snapshot" not in caplog.text
+    assert [row["noKartu"] for row in entries(changed)] == [told["noKartu"] for told in insurer.entries]
+    assert entries(changed) == entries(land(1, force=True))
+
+
+def test_the_size_of_a_page_belongs_to_what_is_compared(land: Land, insurer: Insurer) -> None:
+    """A service that ignores the size it is asked for sends the same bytes, and ends with another page."""
+    first = land(0, insurer.connection(extra={"user_key": "key", "limit": 30, "retry_wait": 0}))
+    second = land(1, insurer.connection(extra={"user_key": "key", "limit": 40, "retry_wait": 0}))
+    pages = [pq.read_table(each.path / "pages.parquet") for each in (first, second)]
+    assert pages[0] != pages[1]
+    assert entries(first) == entries(second)
+
+
 @pytest.mark.parametrize("hours", [-13, 13])
 def test_pages_that_were_kept_at_another_half_of_the_day_are_not_used(
     land: Land, insurer: Insurer, run: Run, hours: int

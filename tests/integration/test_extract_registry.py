@@ -138,6 +138,15 @@ def test_the_next_night_reads_only_what_changed(sqlite: Registry, land: Land, ca
     assert "2 rows of biodata_wni read (changed since 2026-11-20)" in caplog.text
 
 
+def test_a_night_whose_rows_are_those_of_before_lands_the_same_files(sqlite: Registry, land: Land) -> None:
+    sqlite.add(*(person(nik=f"{n}", changed=f"2026-11-{n % 23 + 1:02} 08:00:00") for n in range(100)))
+    sqlite.add(person(nik=None, changed=None), person(nik="7", changed="2026-11-22 08:00:00"))
+    first, second = land(0), land(1)
+    assert read_manifest(second.path).tables == read_manifest(first.path).tables
+    sqlite.sql("delete from biodata_wni where nik is null")
+    assert land(2).read["biodata_wni"] == first.read["biodata_wni"] - 1
+
+
 def test_all_rows_of_a_touched_nik_are_read_again(sqlite: Registry, land: Land) -> None:
     old = "2026-01-01 00:00:00"
     sqlite.add(

@@ -308,6 +308,14 @@ def test_incremental_equals_a_forced_full_reading(land: Callable[..., Snapshot],
         assert table(incremental, name) == table(full, name)
 
 
+def test_a_night_without_another_workbook_lands_the_same_files(land: Callable[..., Snapshot], folder: Path) -> None:
+    for number in range(3):
+        usual_workbook(folder / f"{number}.xlsx", code=f"21040100010000000{number}")
+    (folder / "bad.xlsx").write_bytes(b"broken")
+    first, second = land(0), land(1)
+    assert read_manifest(second.path).tables == read_manifest(first.path).tables
+
+
 def test_a_deleted_workbook_takes_its_families_along(land: Callable[..., Snapshot], folder: Path) -> None:
     usual_workbook(folder / "a.xlsx")
     usual_workbook(folder / "b.xlsx", code="210401000100000002")

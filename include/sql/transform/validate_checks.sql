@@ -3,13 +3,13 @@
 -- A rule over several columns is one check a column; a check fails once a row, whichever of its expectations broke.
 with failed as (
     select
-        subject.village,
+        placed.village,
         checking.check_id,
         count(distinct failure.row_id) as failed
     from failure
     inner join checking on failure.expectation = checking.expectation
-    inner join subject on failure.row_id = subject.row_id
-    group by subject.village, checking.check_id
+    inner join placed on failure.row_id = placed.row_id
+    group by placed.village, checking.check_id
 ),
 
 check_of_rule as (

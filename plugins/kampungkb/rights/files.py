@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
 from kampungkb import lake
-from kampungkb.landing import MANIFEST, read_manifest, sha256_of
+from kampungkb.lake import sha256_of
+from kampungkb.landing import MANIFEST, read_manifest
 from kampungkb.rights.cleaning import Counted, clean, rows_of
 from kampungkb.rights.traces import Matches, Trace, load_traces
 from kampungkb.settings import Settings

@@ -1,9 +1,10 @@
 """The health insurance: every entry of the regency, fetched page by page, held against the service's own count.
 
-What comes in: the web service of the connection `health_insurance`. What goes out: `peserta.parquet`. Fetched pages
-are kept below `lake/fetching/` until the snapshot is complete, so that a try after a fault, or after a killed
-process, goes on where the last one stopped. Identical entries are one; where the number of distinct entries is not
-the last page's `total`, everything is fetched once more.
+What comes in: the web service of the connection `health_insurance`. What goes out: `peserta.parquet`, and
+`pages.parquet`, the digest of each page. Fetched pages are kept below `lake/fetching/` until the snapshot is complete,
+so that a try after a fault, or after a killed process, goes on where the last one stopped. Identical entries are one;
+where the number of distinct entries is not the last page's `total`, everything is fetched once more. Where all pages
+are byte for byte those of the previous snapshot, its entries are copied instead of being read out of them.
 """
 
 import json
@@ -32,7 +33,7 @@ from kampungkb.lake import private_folder
 from kampungkb.progress import Progress
 from kampungkb.run import Run
 from kampungkb.sources.cells import number_text, storable
-from kampungkb.sources.insurance_api import Client, Page, Service, parse_page
+from kampungkb.sources.insurance_api import Client, Page, Service, page_digest, parse_page
 from kampungkb.sources.protocol import PARQUET_COMPRESSION, Drift, Extracted, Previous
 
 LIBRARIES: tuple[str, ...] = ()
@@ -40,6 +41,7 @@ KEPT_FOR = timedelta(hours=12)
 BARREN_PAGES = 3
 KINDS_OF_ENTRIES = 20
 MOST_PAGES = 20_000
+PESERTA, PAGES = "peserta", "pages"
 
 log = logging.getLogger(__name__)
 
@@ -64,9 +66,10 @@ class _Tally:
     """What has been seen so far: distinct entries, names of their fields, the last page's total.
 
     `kinds` counts kinds of values by field, of the first entries of each page. Two entries that share a digest would
-    be noticed: fewer are distinct than the service counts.
+    be noticed: fewer are distinct than the service counts. `pages` are the digests of the pages, in their order.
     """
 
+    pages: list[str] = field(default_factory=list)
     digests: set[int] = field(default_factory=set)
     fields: set[str] = field(default_factory=set)
     kinds: dict[str, Counter[str]] = field(default_factory=dict)
@@ -75,12 +78,15 @@ class _Tally:
 
 
 def extract(run: Run, connection: Connection, previous: Previous | None, folder: Path) -> Extracted:
-    """Land every entry; see :class:`kampungkb.sources.protocol.Source`. Nothing is taken from `previous`."""
+    """Land every entry; see :class:`kampungkb.sources.protocol.Source`."""
     service = Service.of(connection)
     (table,) = contract(HEALTH_INSURANCE).tables
     kept = run.settings.lake / "fetching" / HEALTH_INSURANCE
     target = folder / f"{table.name}.parquet"
     with Client(service) as client:
+        if previous and not run.force and _delivers_as_before(client, service, run, previous, kept):
+            shutil.rmtree(kept)
+            return _copy(run, previous, table, folder)
         try:
             tally = _fetch(client, service, run, table, kept, target)
         except _Mismatch as fault:
@@ -95,6 +101,7 @@ def extract(run: Run, connection: Connection, previous: Previous | None, folder:
                     "Its data probably changes at this hour: run again later."
                 ) from None
     shutil.rmtree(kept)
+    pq.write_table(pa.table({"sha256": tally.pages}), folder / f"{PAGES}.parquet")
     if not tally.digests:
         log.warning("%s: the service has no entry for regency %s", HEALTH_INSURANCE, service.regency)
     types = {table.name: {name: kinds.most_common(1)[0][0] for name, kinds in sorted(tally.kinds.items())}}
@@ -106,14 +113,38 @@ def readable_since(connection: Connection, landed: Previous) -> bool:
     return False
 
 
+def _delivers_as_before(client: Client, service: Service, run: Run, previous: Previous, kept: Path) -> bool:
+    """Whether every page has the bytes that it had for the previous snapshot, which had entries.
+
+    What the pages say then, and that the last one is the last, is known. Up to the first other page they are kept.
+    """
+    landed = previous.manifest.tables
+    if not (previous.same_origin and previous.same_way and PAGES in landed and landed[PESERTA].rows):
+        return False
+    before: list[str] = pq.read_table(previous.table(PAGES)).to_pydict()["sha256"]
+    _prepare(kept, run, service)
+    for number, digest in enumerate(before, start=1):
+        if not _is_page(client, service, kept, number, digest):
+            return False
+        run.tell(Progress(HEALTH_INSURANCE, "pages", number, len(before)))
+    log.info("%s: all %d pages are those of snapshot %s", HEALTH_INSURANCE, len(before), previous.manifest.snapshot_id)
+    return True
+
+
+def _copy(run: Run, previous: Previous, table: Table, folder: Path) -> Extracted:
+    """Land the files of the previous snapshot once more."""
+    for name in (PESERTA, PAGES):
+        shutil.copyfile(previous.table(name), folder / f"{name}.parquet")
+    manifest = previous.manifest
+    return Extracted(watermark=manifest.watermark, full_on=run.as_of, drift=manifest.drift, types=manifest.types)
+
+
 def _fetch(client: Client, service: Service, run: Run, table: Table, kept: Path, target: Path) -> _Tally:
     """Write the distinct entries of all pages; raises :class:`_Mismatch` where their number is not the total."""
     started = time.perf_counter()
     tally = _Tally()
     schema = pa.schema([pa.field(name, pa.string()) for name in table.names])
-    _prepare(
-        kept, _Fetch(as_of=str(run.as_of), address=service.address, limit=service.limit, started_at=datetime.now(UTC))
-    )
+    _prepare(kept, run, service)
     pages = 0
     with pq.ParquetWriter(target, schema, compression=PARQUET_COMPRESSION) as writer:
         for page in _pages(client, service, kept, tally):
@@ -148,6 +179,7 @@ def _pages(client: Client, service: Service, kept: Path, tally: _Tally) -> Itera
         coming = ahead.submit(fetch, 1)
         for number in range(1, MOST_PAGES + 1):
             page = coming.result()
+            tally.pages.append(page.digest)
             if page.total is not None:
                 tally.total = page.total
             if not page.entries:
@@ -171,7 +203,7 @@ def _pages(client: Client, service: Service, kept: Path, tally: _Tally) -> Itera
 
 
 def _page(client: Client, service: Service, kept: Path, number: int) -> Page:
-    file = kept / f"page-{number:06d}.json"
+    file = _kept_page(kept, number)
     if file.is_file():
         page = parse_page(file.read_bytes(), service.limit)
         if isinstance(page, Page):
@@ -181,8 +213,23 @@ def _page(client: Client, service: Service, kept: Path, number: int) -> Page:
     return page
 
 
-def _prepare(kept: Path, fetch: _Fetch) -> None:
+def _is_page(client: Client, service: Service, kept: Path, number: int, digest: str) -> bool:
+    """Whether a page, the kept one where there is one, has this digest."""
+    file = _kept_page(kept, number)
+    if file.is_file():
+        return page_digest(file.read_bytes(), service.limit) == digest
+    body, page = client.page(number, known=digest)
+    _write_private(file, body)
+    return page.digest == digest
+
+
+def _kept_page(kept: Path, number: int) -> Path:
+    return kept / f"page-{number:06d}.json"
+
+
+def _prepare(kept: Path, run: Run, service: Service) -> None:
     """The folder of kept pages: as it is where it belongs to the same fetch and is fresh, else empty."""
+    fetch = _Fetch(as_of=str(run.as_of), address=service.address, limit=service.limit, started_at=datetime.now(UTC))
     label = kept / "fetch.json"
     try:
         found = _Fetch.model_validate_json(label.read_bytes())

@@ -54,11 +54,15 @@ class _Fault(Exception):
 
 @dataclass(frozen=True)
 class Page:
-    """One page: its entries, the number of all entries as this page tells it (None where it does not), its size."""
+    """One page: its entries, the number of all entries as this page tells it (None where it does not), its size.
+
+    `digest` tells its bytes, and the size that was asked for, from those of any other page.
+    """
 
     entries: list[dict[str, Any]]
     total: int | None
     limit: int
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -170,8 +174,8 @@ class Client:
         self._left.set()
         self._http.close()
 
-    def page(self, number: int) -> tuple[bytes, Page]:
-        """The page's body and content.
+    def page(self, number: int, known: str | None = None) -> tuple[bytes, Page]:
+        """The page's body and content; a page whose digest is `known` is not looked into, its entries are left out.
 
         Tries again after time-outs, cut or invalid bodies, HTTP 429 and 5xx, and faults the service reports in its
         answer: at most `retries` times, waiting longer each time, or as long as `Retry-After` asks. Raises
@@ -187,7 +191,7 @@ class Client:
             reraise=True,
         )
         try:
-            return attempts(self._try, number)
+            return attempts(self._try, number, known)
         except _Fault as fault:
             raise SourceUnavailable(
                 f"The health insurance service at {self._place} does not give page {number}: {fault} "
@@ -210,7 +214,7 @@ class Client:
 
         return wait
 
-    def _try(self, number: int) -> tuple[bytes, Page]:
+    def _try(self, number: int, known: str | None) -> tuple[bytes, Page]:
         service = self._service
         timestamp = str(int(time.time()))
         headers = {
@@ -230,7 +234,8 @@ class Client:
             raise _Fault(words) from None
         except httpx.InvalidURL:
             raise ConfigurationError("The host of the connection health_insurance makes no valid address.") from None
-        return body, self._parsed(body)
+        digest = page_digest(body, service.limit)
+        return body, Page([], None, service.limit, digest) if digest == known else self._parsed(body)
 
     def _check_status(self, answer: httpx.Response) -> None:
         status = answer.status_code
@@ -259,6 +264,11 @@ class Client:
         raise _Fault(f"the service reports code {page}")
 
 
+def page_digest(body: bytes, limit: int) -> str:
+    """A digest of a page's bytes and of the size that was asked for."""
+    return hashlib.sha256(b"%d\0" % limit + body).hexdigest()
+
+
 def parse_page(body: bytes, limit: int) -> "Page | str":
     """The content of an answer, or the code with which the service reports a fault.
 
@@ -268,7 +278,7 @@ def parse_page(body: bytes, limit: int) -> "Page | str":
         answer = json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
         code = str(answer["metaData"]["code"]).strip()
         if code == "201":
-            return Page([], None, limit)
+            return Page([], None, limit, page_digest(body, limit))
         if code != "200":
             return code[:20]
         response = answer["response"]
@@ -278,7 +288,7 @@ def parse_page(body: bytes, limit: int) -> "Page | str":
         raise _Fault("the answer is cut short or not of the documented form") from None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise _Fault("the answer is not of the documented form")
-    return Page(entries, total, max(1, size))
+    return Page(entries, total, max(1, size), page_digest(body, limit))
 
 
 def _count(value: Any) -> int:

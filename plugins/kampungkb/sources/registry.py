@@ -8,6 +8,7 @@ source, which the full extraction of every seventh day notices.
 """
 
 import logging
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
@@ -196,16 +197,25 @@ def text_value(value: Any, kind: Kind) -> str:
 
 
 def _merge(merging: duckdb.DuckDBPyConnection, table: Table, before: Path, fresh: Path, target: Path) -> None:
-    """The rows read tonight and those of the previous snapshot whose key was not among them."""
+    """The rows read tonight and those of the previous snapshot whose key was not among them.
+
+    Where the rows read tonight are those of the previous snapshot, its file is copied.
+    """
     names = ", ".join(f'"{name}"' for name in table.names)
     key = KEYS[table.name]
+    files = {"fresh": str(fresh), "before": str(before)}
+    read = f"select {names} from read_parquet($fresh)"
+    keys = f'select "{key}" from read_parquet($fresh) where "{key}" is not null'
+    replaced = f'select {names} from read_parquet($before) where "{key}" is null or "{key}" in ({keys})'
+    differing = f"(({read}) except all ({replaced})) union all (({replaced}) except all ({read}))"
+    if merging.execute(f"from ({differing}) limit 1", files).fetchone() is None:
+        shutil.copyfile(before, target)
+        return
     merging.execute(
-        f"copy (select {names} from read_parquet($fresh) union all by name "
-        f"select {names} from read_parquet($before) "
-        f'where "{key}" is not null and "{key}" not in (select "{key}" from read_parquet($fresh) '
-        f'where "{key}" is not null)) '
+        f"copy ({read} union all by name select {names} from read_parquet($before) "
+        f'where "{key}" is not null and "{key}" not in ({keys})) '
         f"to '{str(target).replace(chr(39), chr(39) * 2)}' (format parquet, compression {PARQUET_COMPRESSION})",
-        {"fresh": str(fresh), "before": str(before)},
+        files,
     )
 
 

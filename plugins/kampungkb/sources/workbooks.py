@@ -9,6 +9,7 @@ its last good parse stands in, until it has changed; one that is gone takes its 
 import json
 import logging
 import os
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -62,9 +63,13 @@ def extract(run: Run, connection: Connection, previous: Previous | None, folder:
         outcome = {**kept, **{p.file: _outcome(p, known) for p in parsed}}
         copied = [file for file, p in outcome.items() if file in kept or p.status == "stale"]
         _check_usable(outcome, root)
-        with engine.connect(run) as database:
+        if previous is not None and not changed and outcome == known:
             for table in terms.tables:
-                _write(database, table, Path(scratch), previous, _with_rows(copied, outcome), folder)
+                shutil.copyfile(previous.table(table.name.lower()), folder / f"{table.name.lower()}.parquet")
+        else:
+            with engine.connect(run) as database:
+                for table in terms.tables:
+                    _write(database, table, Path(scratch), previous, _with_rows(copied, outcome), folder)
     _write_outcome([outcome[file] for file in sorted(outcome)], folder)
     drift = merged_drift([d for p in outcome.values() if p.status == "read" for d in p.drift])
     return Extracted(drift=drift, parsed=len(changed))

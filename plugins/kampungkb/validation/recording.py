@@ -35,11 +35,17 @@ def record(database: Engine, source: str, table: str, suite: Suite, declared: Ta
     database.execute(f"create or replace view rejected as select * from {table}_rejected")
     _create_subject(database, table, suite, staged, declared)
     _create_ruling(database, suite)
+    record_checks(database, source, table, suite)
+    database.execute(f"insert into quarantine by name {sql_text('validate_quarantine')}")
+
+
+def record_checks(database: Engine, source: str, table: str, suite: Suite) -> None:
+    """Add how often the rules of a judged table were checked."""
     _count_checked(database, table, create_checking(database, suite))
     database.execute(
         f"create or replace view judged as select {literal(source)} as source, {literal(table)} as source_table"
     )
-    database.execute(f"insert into quarantine by name {sql_text('validate_quarantine')}")
+    database.execute(f"create or replace view placed as select row_id, village from {table}")
     database.execute(f"insert into checks by name {sql_text('validate_checks')}")
 
 

@@ -166,11 +166,10 @@ def _parsed(source: str, column: Column, few: Set[str]) -> tuple[str, ...]:
             return (f"timestamp_of_{source}({name}) as {name}", f"{name} as {text}")
 
 
-def _create_parsed(database: Engine, source: str, table: str, path: Path) -> None:
+def _create_parsed(database: Engine, source: str, table: str, path: Path, asked: str | None) -> None:
     landed = pq.read_schema(path).names
     declared = contract_table(source, table)
-    columns = declared.columns if declared else ()
-    missing = [column.name for column in columns if column.name not in landed]
+    missing = [name for name in (declared.names if declared else ()) if name not in landed]
     if missing:
         raise ContractError(
             f"The landed table {table} of {source} lacks the columns {', '.join(missing)} of its contract. "
@@ -180,8 +179,10 @@ def _create_parsed(database: Engine, source: str, table: str, path: Path) -> Non
         f"create or replace view landed as select file_row_number as row_id, * "
         f"from read_parquet({literal(str(path))}, file_row_number = true)"
     )
+    columns = [each for each in (declared.columns if declared else ()) if asked is None or each.name in asked]
     few = _read_answers_once(database, columns)
     beside = [name for name in landed if declared is None or name.endswith("__cell") or name in PLACE]
+    beside = [name for name in beside if asked is None or name in asked]
     kept = ["row_id", *map(quoted, beside)]
     clean = ", ".join([*kept, *(_read(column, few, f"clean({quoted(column.name)})") for column in columns)])
     answers = ", ".join([*kept, *(_read(column, few, _answer(quoted(column.name), column)) for column in columns)])
@@ -191,14 +192,15 @@ def _create_parsed(database: Engine, source: str, table: str, path: Path) -> Non
     )
 
 
-def stage(database: Engine, source: str, table: str, landed: Path | None) -> None:
+def stage(database: Engine, source: str, table: str, landed: Path | None, *, asked: str | None = None) -> None:
     """Create the table `<table>` by `stage_<table>.sql`, from the landed file where there is one.
 
-    Columns every staged table has: `row_id` (unique) and `village` (a village of the reference, or `unknown`).
+    Columns every staged table has: `row_id` (unique) and `village` (a village of the reference, or `unknown`). With
+    `asked` (SQL, the staging statement included) only the landed columns that it names are read.
     Raises :class:`ContractError` where the landed file lacks a column.
     """
     if landed is not None:
-        _create_parsed(database, source, table, landed)
+        _create_parsed(database, source, table, landed, asked)
     database.execute(f"create or replace table {table} as {sql_text(f'stage_{table}')}")
 
 

@@ -1,13 +1,14 @@
 """The step between extract and link: one landed snapshot in, accepted rows, quarantine and checks out."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
 
 import duckdb
 import pyarrow.parquet as pq
 
-from kampungkb import lake
+from kampungkb import carrying, lake
 from kampungkb.engine.duckdb import sql_text
 from kampungkb.engine.interface import Engine, connect, write
 from kampungkb.errors import ConfigurationError, ContractError, ReconciliationError
@@ -20,6 +21,7 @@ from kampungkb.validation.judging import judge
 from kampungkb.validation.recording import create_records, record, write_accepted
 from kampungkb.validation.results import Results, TableResults, write_results
 from kampungkb.validation.suites import Suite, read_suite
+from kampungkb.validation.unchanged import CHECKS, recipe_of, take_over
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +33,8 @@ def validate(run: Run, snapshot: Snapshot, *, expectations: Path = EXPECTATIONS)
     """Judge a landed snapshot by the suites and write `lake/accepted/<as_of>/<source>/`.
 
     Writes for each contract table `<table>.parquet` (accepted rows, typed), `quarantine.parquet`, `checks.parquet`,
-    `results.json` (what Great Expectations found, in counts) and `result.json`. Raises :class:`ContractError` where
+    `results.json` (what Great Expectations found, in counts), `result.json` and `made_of.json`. What an earlier night
+    found in the same landed rows is taken over, unless the run is forced. Raises :class:`ContractError` where
     landing lacks a table or column, :class:`ConfigurationError` for a suite or reference that cannot be used,
     :class:`KampungkbError` for a rule that cannot be checked, and :class:`ReconciliationError` where counts disagree;
     nothing is written then.
@@ -45,20 +48,34 @@ def validate(run: Run, snapshot: Snapshot, *, expectations: Path = EXPECTATIONS)
     with connect(run, in_memory=True) as database, lake.replacing(target) as folder:
         staging.create_macros(database, run)
         staging.create_region(database, run)
-        create_records(database)
-        done = through(run.tell, source, tuple(suites))
-        tables = []
-        for table, suite in suites.items():
-            tables.append(_validate_table(database, run, snapshot, table, suite, folder))
-            done()
-        write(database, "select * from quarantine order by all", folder / "quarantine.parquet")
-        write(database, "select * from checks order by all", folder / "checks.parquet")
+        made_by, landed = recipe_of(run, source, suites), carrying.digests(snapshot.path.glob("*.parquet"))
+        nights = lake.accepted_nights(run.settings, source)
+        before = None if run.force else carrying.earlier(nights, made_by, landed, run.as_of)
+        taken_over = take_over(database, run, snapshot, suites, before, folder) if before else None
+        tables = taken_over or _judge(database, run, snapshot, suites, folder)
         last_change = database.execute(sql_text(f"last_change_of_{source}")).fetchone()
         result = _counts(snapshot, folder, target).model_copy(update={"last_change": last_change and last_change[0]})
-        write_results(folder, Results(source=source, as_of=run.as_of, stale=snapshot.stale, tables=tuple(tables)))
+        write_results(folder, Results(source=source, as_of=run.as_of, stale=snapshot.stale, tables=tables))
         (folder / "result.json").write_text(result.model_dump_json(indent=2), encoding="utf-8")
-    log.info("%s validated in %.1f s", source, monotonic() - started)
+        carrying.sign(folder, made_by, run.as_of, landed)
+    how = f"taken over from {before.as_of}" if before and taken_over else "judged"
+    log.info("%s %s in %.1f s", source, how, monotonic() - started)
     return result
+
+
+def _judge(
+    database: Engine, run: Run, snapshot: Snapshot, suites: Mapping[str, Suite], folder: Path
+) -> tuple[TableResults, ...]:
+    """Judge every row by every rule."""
+    create_records(database)
+    done = through(run.tell, snapshot.source, tuple(suites))
+    tables = []
+    for table, suite in suites.items():
+        tables.append(_validate_table(database, run, snapshot, table, suite, folder))
+        done()
+    write(database, "select * from quarantine order by all", folder / "quarantine.parquet")
+    write(database, "select * from checks order by all", folder / CHECKS)
+    return tuple(tables)
 
 
 def _validate_table(
