@@ -9,13 +9,17 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from kampungkb.lake import sha256_of
+from kampungkb.run import Run
+from kampungkb.settings import INCLUDE
 
 MADE_OF = "made_of.json"
+_LIBRARIES = {"duckdb": ("duckdb",), "spark": ("pyspark", "sqlglot")}
 
 Digests = Mapping[str, str]
 
@@ -39,10 +43,22 @@ class Earlier:
     as_of: date
 
 
-def recipe(parts: Iterable[str], files: Iterable[Path]) -> str:
-    """A digest of all that makes a result from its inputs: texts, and files by content."""
-    contents = [hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)]
-    return hashlib.sha256("\0".join([*parts, *contents]).encode()).hexdigest()
+def recipe(run: Run, package: Path, statements: Iterable[str], parts: Iterable[str], files: Iterable[Path] = ()) -> str:
+    """A digest of all that makes a result from its inputs.
+
+    That is the code of a package and of what all packages share, SQL (`statements`: patterns of names), the engine with
+    its libraries, and what else the caller names, as texts (`parts`) and as files.
+    """
+    shared = Path(__file__).parent
+    contents = [
+        *files,
+        *(path for folder in (package, shared, shared / "engine") for path in folder.glob("*.py")),
+        *(path for pattern in statements for path in (INCLUDE / "sql" / "transform").glob(f"{pattern}.sql")),
+    ]
+    engine = run.settings.engine
+    told = [engine, *(f"{library} {version(library)}" for library in _LIBRARIES[engine]), *parts]
+    told += [sha256_of(path) for path in sorted(contents)]
+    return hashlib.sha256("\0".join(told).encode()).hexdigest()
 
 
 def digests(files: Iterable[Path]) -> dict[str, str]:

@@ -39,11 +39,6 @@ def accepted(settings: Settings, as_of: date, source: str) -> Path:
     return settings.lake / "accepted" / as_of.isoformat() / source
 
 
-def accepted_nights(settings: Settings, source: str) -> list[Path]:
-    """The folders of a source's validated rows, of all dates."""
-    return sorted((settings.lake / "accepted").glob(f"????-??-??/{source}"))
-
-
 def persons(settings: Settings, as_of: date) -> Path:
     """The folder of the crosswalk for a date."""
     return settings.lake / "persons" / as_of.isoformat()

@@ -39,6 +39,8 @@ CHECKSUMS = {"ops.published_content": ("digest",)}
 BESIDE_THE_DATA = {
     "landing/*/*/manifest.json": (("extracted_at",), ("tables", "*", "sha256")),
     "gates/*/*.json": (("decision", "at"),),
+    "accepted/*/*/made_of.json": (("inputs",), ("files",)),
+    "scores/*/made_of.json": (("inputs",), ("files",)),
 }
 """Clocks and checksums in the files of the lake."""
 PER_RUN = ("ops.load_run", "ops.check_result", "ops.gate_result")

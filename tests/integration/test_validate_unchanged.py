@@ -6,7 +6,6 @@ A home that remembers is held, file by file and row by row, against one that jud
 import json
 import random
 import shutil
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -17,11 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import SecretStr
 
-from kampungkb.carrying import MADE_OF
-from kampungkb.refs import Validated
 from kampungkb.run import SOURCES, Run
 from kampungkb.settings import EXPECTATIONS, Settings
 from kampungkb.validation import validate
+from tests.integration.lake_content import content
 from tests.integration.validation_landing import (
     AS_OF,
     Row,
@@ -33,6 +31,7 @@ from tests.integration.validation_landing import (
     land,
     run_in,
 )
+from tests.seeds import seeds
 
 pytestmark = pytest.mark.integration
 
@@ -95,20 +94,8 @@ class Homes:
 
     def _written(self, run: Run, source: str, tables: Mapping[str, list[Row]]) -> dict[str, Any]:
         snapshot = land(run, source, **{name: [dict(row) for row in rows] for name, rows in tables.items()})
-        return _content(validate(run, snapshot, expectations=self.expectations))
-
-
-def _content(validated: Validated) -> dict[str, Any]:
-    """Every file of a validated source: rows whatever their order, texts without the folder they name."""
-    content: dict[str, Any] = {"reference": validated.model_dump(exclude={"path"})}
-    for path in sorted(validated.path.iterdir()):
-        if path.suffix == ".parquet":
-            table = pq.read_table(path)
-            rows = Counter(repr(sorted(row.items())) for row in table.to_pylist())
-            content[path.name] = (sorted(zip(table.schema.names, map(str, table.schema.types), strict=True)), rows)
-        elif path.name != MADE_OF:
-            content[path.name] = json.loads(path.read_text(encoding="utf-8")) | {"path": None}
-    return content
+        validated = validate(run, snapshot, expectations=self.expectations)
+        return {"reference": validated.model_dump(exclude={"path"}), **content(validated.path)}
 
 
 @pytest.fixture
@@ -260,7 +247,7 @@ def test_a_dated_rule_that_looks_at_rejected_rows_is_not_asked_alone(
     assert taken_over() == {}
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", seeds(3))
 def test_nights_of_change_leave_row_for_row_what_judging_everything_leaves(
     seed: int, homes: Homes, taken_over: Callable[[], dict[str, date]]
 ) -> None:

@@ -21,6 +21,15 @@ def group_columns(methodology: Methodology, age: str) -> Iterator[str]:
             yield f"coalesce({sql.selected(members, age)}, false) as {_eligible(programme.id)}"
 
 
+def village_counts(methodology: Methodology) -> dict[str, str]:
+    """The statements by the name of the file that they make; each row is there because its first count is not 0."""
+    return {
+        "village_need": need_statement(methodology),
+        "village_life_cycle": life_cycle_statement(methodology),
+        "village_programme": programme_statement(methodology),
+    }
+
+
 def need_statement(methodology: Methodology) -> str:
     """Families and persons with an unmet indicator: the members who fail it, or all where it is the family's."""
     counts = []

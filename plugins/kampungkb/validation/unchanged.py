@@ -10,8 +10,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-import kampungkb
-from kampungkb import carrying, engine
+from kampungkb import carrying
 from kampungkb.carrying import Earlier
 from kampungkb.contracts import contract
 from kampungkb.engine.duckdb import sql_text
@@ -20,7 +19,6 @@ from kampungkb.key_ring import keys_of
 from kampungkb.pseudonym import key_check
 from kampungkb.refs import Snapshot
 from kampungkb.run import Run
-from kampungkb.settings import INCLUDE
 from kampungkb.validation import staging
 from kampungkb.validation.judging import judge
 from kampungkb.validation.recording import create_records, record_checks
@@ -29,28 +27,15 @@ from kampungkb.validation.suites import Suite
 
 CHECKS = "checks.parquet"
 
-_LIBRARIES = {"duckdb": ("duckdb",), "spark": ("pyspark", "sqlglot")}
 _STATEMENTS = ("stage_*", "validate_*", "accept_*", "last_change_*")
-_CODE = (Path(__file__).parent.glob, Path(engine.__file__).parent.glob, Path(kampungkb.__file__).parent.glob)
 
 
 def recipe_of(run: Run, source: str, suites: Mapping[str, Suite]) -> str:
-    """A digest of all that judges a source: rules, contract, reference, key, code, SQL and libraries."""
-    libraries = ("great_expectations", *_LIBRARIES[run.settings.engine])
-    return carrying.recipe(
-        [
-            run.settings.engine,
-            key_check(keys_of(run)),
-            contract(source).model_dump_json(),
-            *(suite.model_dump_json() for suite in suites.values()),
-            *(f"{library} {version(library)}" for library in libraries),
-        ],
-        [
-            run.settings.reference("regions.csv"),
-            *(path for files in _CODE for path in files("*.py")),
-            *(path for name in _STATEMENTS for path in (INCLUDE / "sql" / "transform").glob(f"{name}.sql")),
-        ],
-    )
+    """A digest of all that judges a source: rules, contract, regions, key, and the program."""
+    told = [key_check(keys_of(run)), contract(source).model_dump_json(), f"gx {version('great_expectations')}"]
+    told += [suite.model_dump_json() for suite in suites.values()]
+    regions = run.settings.reference("regions.csv")
+    return carrying.recipe(run, Path(__file__).parent, _STATEMENTS, told, [regions])
 
 
 def take_over(
@@ -69,7 +54,8 @@ def take_over(
     found: dict[str, list[Outcome]] = {}
     tables = [table for table in staging.TABLES[source] if table in dated or table in last_change]
     statements = [sql_text(f"stage_{table}") for table in tables]
-    asked = "\n".join([last_change, *statements, *(part.model_dump_json() for part in dated.values())])
+    terms = [str(expectation.kwargs) for part in dated.values() for expectation in part.expectations]
+    asked = "\n".join([last_change, *statements, *terms])
     for table in tables:
         part = dated.get(table)
         staging.stage(database, source, table, snapshot.path / f"{table}.parquet", asked=asked)

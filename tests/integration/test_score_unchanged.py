@@ -1,0 +1,148 @@
+"""Scores of an earlier night are taken over where rows, links and method are the same; nobody can tell the difference.
+
+A home that remembers is held, file by file and row by row, against one that scores everybody every night.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from kampungkb.linkage import link
+from kampungkb.run import Run
+from kampungkb.scoring import load_methodology, score
+from kampungkb.scoring.methodology import Methodology
+from kampungkb.scoring.unchanged import FAMILY_SCORE
+from tests.conftest import AS_OF
+from tests.integration.lake_content import content
+from tests.integration.validation_landing import run_in
+from tests.oracle.accepted import write_accepted
+from tests.oracle.population import Row, population
+from tests.seeds import seeds
+
+pytestmark = pytest.mark.integration
+
+Tables = dict[str, list[Row]]
+
+
+@dataclass
+class Homes:
+    """One home that takes over what it can, and one that scores everybody."""
+
+    remembering: Run
+    scoring: Run
+    method: Methodology
+
+    def night(self, tables: Tables, day: date, **how: Any) -> dict[str, Any]:
+        """Link and score in both, and hold what they wrote against each other; returns what was written."""
+        written = [
+            self._written(replace(run, as_of=day, **how), tables)
+            for run in (self.remembering, replace(self.scoring, force=True))
+        ]
+        assert written[0] == written[1], f"on {day}"
+        return written[0]
+
+    def _written(self, run: Run, tables: Tables) -> dict[str, Any]:
+        validated = write_accepted(run, tables)
+        scored = score(run, validated, link(run, validated), self.method)
+        return {"reference": scored.model_dump(exclude={"path"}), **content(scored.path)}
+
+
+@pytest.fixture
+def homes(tmp_path: Path) -> Homes:
+    return Homes(run_in(tmp_path / "remembering"), run_in(tmp_path / "scoring"), load_methodology())
+
+
+@pytest.fixture
+def taken_over(caplog: pytest.LogCaptureFixture) -> Callable[[], list[date]]:
+    """Asks from which dates scores were taken over since it was last asked."""
+    caplog.set_level("INFO", "kampungkb.scoring.step")
+
+    def told() -> list[date]:
+        found = [record.args[1].removeprefix("taken over from ") for record in caplog.records if record.args]  # type: ignore[index,union-attr]
+        caplog.clear()
+        return [date.fromisoformat(day) for day in found if day != "scored"]
+
+    return told
+
+
+@pytest.mark.parametrize("seed", seeds(3))
+def test_nights_without_news_leave_row_for_row_what_scoring_everybody_leaves(
+    seed: int, homes: Homes, taken_over: Callable[[], list[date]]
+) -> None:
+    """Birthdays, insurances that begin and end, leap days; nights that are late, done again, or a year away."""
+    dice = random.Random(seed)
+    tables = population(seed, families=120, as_of=AS_OF)
+    days = [0, 1, *(dice.choice((1, 2, 5, 30, 190, 400)) for _ in range(3))]
+    first, *others = [homes.night(tables, AS_OF + timedelta(day)) for day in days]
+    assert len(taken_over()) == len(others)
+    assert any(other[FAMILY_SCORE] != first[FAMILY_SCORE] for other in others)
+
+
+def test_a_night_on_which_nothing_turns_copies_the_scores(homes: Homes, taken_over: Callable[[], list[date]]) -> None:
+    tables = population(5, families=30, as_of=AS_OF)
+    for card in tables["peserta"]:
+        card |= {"tglTMT": None, "tglTAT": None}
+    homes.night(tables, AS_OF)
+    homes.night(tables, AS_OF + timedelta(1))
+    assert taken_over() == [AS_OF]
+    files = sorted(homes.remembering.settings.lake.glob(f"scores/*/{FAMILY_SCORE}"))
+    assert len({path.read_bytes() for path in files}) == 1
+
+
+def _another_answer(homes: Homes, tables: Tables) -> None:
+    tables["keluarga"][0]["P.04"] = 1 if tables["keluarga"][0]["P.04"] == 2 else 2
+
+
+def _another_record(homes: Homes, tables: Tables) -> None:
+    tables["biodata_wni"][0]["akta_lhr"] = 1 if tables["biodata_wni"][0]["akta_lhr"] == 2 else 2
+
+
+def _a_source_is_missing(homes: Homes, tables: Tables) -> None:
+    del tables["peserta"]
+
+
+def _another_method(homes: Homes, tables: Tables) -> None:
+    homes.method = homes.method.model_copy(update={"indicators": tuple(reversed(homes.method.indicators))})
+
+
+def _damaged(homes: Homes, tables: Tables) -> None:
+    for path in homes.remembering.settings.lake.glob("scores/*/person_profile.parquet"):
+        path.write_bytes(path.read_bytes()[:-1])
+
+
+def _removed(homes: Homes, tables: Tables) -> None:
+    for path in homes.remembering.settings.lake.glob("scores/*/village_need.parquet"):
+        path.unlink()
+
+
+def _cleaned(homes: Homes, tables: Tables) -> None:
+    """An erasure takes a row out of the profiles."""
+    for path in homes.remembering.settings.lake.glob("scores/*/person_profile.parquet"):
+        pq.write_table(pq.read_table(path).slice(1), path)
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [_another_answer, _another_record, _a_source_is_missing, _another_method, _damaged, _removed, _cleaned],
+)
+def test_where_anything_else_is_different_everybody_is_scored(
+    happens: Callable[[Homes, Tables], None], homes: Homes, taken_over: Callable[[], list[date]]
+) -> None:
+    tables = population(7, families=40, as_of=AS_OF)
+    homes.night(tables, AS_OF)
+    happens(homes, tables)
+    homes.night(tables, AS_OF + timedelta(1))
+    assert taken_over() == []
+
+
+def test_a_forced_night_takes_nothing_over(homes: Homes, taken_over: Callable[[], list[date]]) -> None:
+    tables = population(8, families=20, as_of=AS_OF)
+    homes.night(tables, AS_OF)
+    homes.night(tables, AS_OF + timedelta(1), force=True)
+    assert taken_over() == []
