@@ -82,6 +82,7 @@ class Homes:
     remembering: Run
     judging: Run
     expectations: Path
+    reason: str | None = None
 
     def night(self, day: date, landed: Mapping[str, Mapping[str, list[Row]]], **how: Any) -> None:
         """Validate all sources in both, and hold what they wrote against each other."""
@@ -94,6 +95,7 @@ class Homes:
 
     def _written(self, run: Run, source: str, tables: Mapping[str, list[Row]]) -> dict[str, Any]:
         snapshot = land(run, source, **{name: [dict(row) for row in rows] for name, rows in tables.items()})
+        snapshot = snapshot.model_copy(update={"stale": self.reason is not None, "reason": self.reason})
         validated = validate(run, snapshot, expectations=self.expectations)
         return {"reference": validated.model_dump(exclude={"path"}), **content(validated.path)}
 
@@ -219,6 +221,16 @@ def test_where_anything_else_is_different_everything_is_judged(
     happens(homes, landed)
     homes.night(AS_OF + timedelta(1), landed)
     assert taken_over() == {}
+
+
+def test_a_snapshot_that_stands_in_is_taken_over_and_says_why_it_does(
+    homes: Homes, taken_over: Callable[[], dict[str, date]]
+) -> None:
+    landed = {"health_insurance": sources()["health_insurance"]}
+    homes.night(AS_OF, landed)
+    homes.reason = "The service does not answer."
+    homes.night(AS_OF + timedelta(1), landed)
+    assert taken_over() == {"health_insurance": AS_OF}
 
 
 def test_a_forced_night_takes_nothing_over(homes: Homes, taken_over: Callable[[], dict[str, date]]) -> None:

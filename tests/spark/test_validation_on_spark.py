@@ -1,6 +1,8 @@
 """Validation on Spark: the same rows are accepted and quarantined, the same checks made, the same counts told."""
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,22 @@ pytestmark = pytest.mark.spark
 def test_accepted_rows_quarantine_and_checks_are_those_of_duckdb(night: Night, tmp_path: Path, position: int) -> None:
     landed: Snapshot = night.landed[position]
     truth: Validated = night.validated[position]
-    found = validate(night.on_spark(tmp_path / "home"), landed)
+    assert_same_folder(validate(night.on_spark(tmp_path / "home"), landed), truth)
+
+
+@pytest.mark.parametrize("position", range(len(SOURCES)), ids=SOURCES)
+def test_what_an_earlier_night_found_is_taken_over_with_the_rows_of_duckdb(
+    night: Night, tmp_path: Path, position: int
+) -> None:
+    landed: Snapshot = night.landed[position]
+    on_spark, tomorrow = night.on_spark(tmp_path / "home"), night.run.as_of + timedelta(1)
+    elsewhere = night.run.settings.model_copy(update={"home": tmp_path / "duckdb"})
+    validate(on_spark, landed)
+    found = validate(replace(on_spark, as_of=tomorrow), landed)
+    assert_same_folder(found, validate(replace(night.run, as_of=tomorrow, settings=elsewhere), landed))
+
+
+def assert_same_folder(found: Validated, truth: Validated) -> None:
     assert found.model_dump(exclude={"path"}) == truth.model_dump(exclude={"path"})
     for name in sorted(path.name for path in truth.path.glob("*.parquet")):
         assert assert_same(found.path / name, truth.path / name) > 0, name
