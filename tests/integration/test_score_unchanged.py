@@ -4,6 +4,7 @@ A home that remembers is held, file by file and row by row, against one that sco
 """
 
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -64,9 +65,9 @@ def taken_over(caplog: pytest.LogCaptureFixture) -> Callable[[], list[date]]:
     caplog.set_level("INFO", "kampungkb.scoring.step")
 
     def told() -> list[date]:
-        found = [record.args[1].removeprefix("taken over from ") for record in caplog.records if record.args]  # type: ignore[index,union-attr]
+        said = [record.getMessage() for record in caplog.records if record.name == "kampungkb.scoring.step"]
         caplog.clear()
-        return [date.fromisoformat(day) for day in found if day != "scored"]
+        return [date.fromisoformat(day) for each in said for day in re.findall(r"taken over from (\S+)", each)]
 
     return told
 

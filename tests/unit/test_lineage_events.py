@@ -117,7 +117,7 @@ def test_a_step_that_failed_tells_what_it_would_have_written(run: Run) -> None:
         source="health_insurance", path=Path("x"), snapshot_id="2026-11-24.1", as_of=date(2026, 11, 24), read={}
     )
     inputs, outputs = lineage_of(run, "validate", {"snapshot": snapshot})
-    assert [Path(each.name).name for each in inputs] == ["peserta"]
+    assert [Path(each.name).name for each in inputs] == ["peserta", "pages"]
     assert {Path(each.name).name for each in outputs} == {"peserta", "quarantine", "checks"}
 
 

@@ -62,6 +62,9 @@ from person_source
 """
 """What Splink and the rules give: keys from keys, a link from all that is compared. The model itself is no SQL."""
 
+DELIVERY = {FAMILY_SURVEY: "workbooks", HEALTH_INSURANCE: "pages"}
+"""What a snapshot keeps of the delivery beside its rows: checksums, of no column of the source."""
+
 
 def column_lineage(relations: list[Relation], read: Lineage) -> Columns:
     """Every dataset with its columns and what they are made of; `read` is the lineage of the warehouse's relations."""
@@ -78,8 +81,8 @@ def _landed(source: str) -> Iterator[tuple[str, dict[str, dict[str, list[str]]]]
     for table in contract(source).tables:
         read = f"source/{source}/{table.name}"
         yield f"landing/{source}/{table.name.lower()}", {name: {read: [name]} for name in table.names}
-    if source == FAMILY_SURVEY:
-        yield f"landing/{source}/workbooks", {}
+    if source in DELIVERY:
+        yield f"landing/{source}/{DELIVERY[source]}", {}
 
 
 def _accepted(source: str) -> Iterator[tuple[str, dict[str, dict[str, list[str]]]]]:
