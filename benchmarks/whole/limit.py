@@ -119,7 +119,7 @@ def fetch(service: Service) -> tuple[int, int]:
     with Client(service) as client:
         while entries < total:
             body, page = client.page(number)
-            entries, size, number, total = entries + len(page.entries), size + len(body), number + 1, page.total or 0
+            entries, size, number, total = entries + page.entries, size + len(body), number + 1, page.total or 0
             if not page.entries:
                 break
     return entries, size

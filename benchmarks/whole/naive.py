@@ -121,10 +121,10 @@ def read_insurance(service: Service) -> pd.DataFrame:
     with Client(service) as client:
         number, total = 1, 1
         while sum(map(len, pages)) < total:
-            _, page = client.page(number)
+            body, page = client.page(number)
             if not page.entries:
                 break
-            pages.append(pd.json_normalize(page.entries))
+            pages.append(pd.json_normalize(json.loads(body)["response"]["list"]))
             number, total = number + 1, page.total or 0
     return pd.concat(pages, ignore_index=True).drop_duplicates()
 

@@ -105,11 +105,11 @@ def entries(service: Service) -> Iterator[list[dict[str, Any]]]:
     read, total, number = 0, 1, 1
     with Client(service) as client:
         while read < total:
-            _, page = client.page(number)
+            body, page = client.page(number)
             if not page.entries:
                 return
-            yield page.entries
-            read, total, number = read + len(page.entries), page.total or 0, number + 1
+            yield json.loads(body)["response"]["list"]
+            read, total, number = read + page.entries, page.total or 0, number + 1
 
 
 def load(database: str, out: Path, sources: dict[str, Connection], regions: Path) -> None:

@@ -36,6 +36,23 @@ def nested(flat: dict[str, Any]) -> dict[str, Any]:
     return entry
 
 
+def _nested_columns(table: pa.Table) -> pa.Table:
+    """The same rows with dotted columns as fields of structs, as :func:`nested` nests one of them."""
+    columns: dict[str, Any] = {}
+    for name in table.column_names:
+        outer, _, inner = name.partition(".")
+        column = table[name].combine_chunks()
+        if inner:
+            columns.setdefault(outer, {})[inner] = column
+        else:
+            columns[name] = column
+    arrays = {
+        name: pa.StructArray.from_arrays(list(column.values()), list(column)) if isinstance(column, dict) else column
+        for name, column in columns.items()
+    }
+    return pa.table(arrays)
+
+
 def _instant(text: Any) -> float:
     """Seconds since 1970; infinite for what is no instant, so that no incremental request misses the entry."""
     try:
@@ -73,15 +90,16 @@ class Entries:
 
 
 def _from_parquet(path: Path) -> Entries:
-    table = pq.read_table(path)
+    table = pq.read_table(path).combine_chunks()  # one chunk: rows are taken from several by copying all of them
     names = set(table.column_names)
     villages = table["kodeDesa"].to_pylist()
     declared = table[REGENCY].to_pylist() if REGENCY in names else [None] * len(villages)
 
+    entries = _nested_columns(table.drop_columns([REGENCY] if REGENCY in names else []))
+
     def render(positions: NDArray[np.int64]) -> list[dict[str, Any]]:
-        if not len(positions):
-            return []
-        return [nested(row) for row in table.take(positions).to_pylist()]
+        rows: list[dict[str, Any]] = entries.take(positions).to_pylist()
+        return rows
 
     return Entries(
         render,

@@ -19,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import uvicorn
 from pydantic import ValidationError
 from starlette.applications import Starlette
@@ -43,8 +44,9 @@ def signature(cons_id: str, timestamp: str, secret: str) -> str:
     return base64.b64encode(mac.digest()).decode()
 
 
-def _answer(code: str, message: str, response: Any = None, status: int = 200) -> JSONResponse:
-    return JSONResponse({"metaData": {"code": code, "message": message}, "response": response}, status_code=status)
+def _answer(code: str, message: str, response: Any = None, status: int = 200) -> Response:
+    body = msgspec.json.encode({"metaData": {"code": code, "message": message}, "response": response})
+    return Response(body, status, media_type="application/json")
 
 
 class _CutResponse(Response):

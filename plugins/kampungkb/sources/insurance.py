@@ -7,7 +7,6 @@ where the number of distinct entries is not the last page's `total`, everything 
 are byte for byte those of the previous snapshot, its entries are copied instead of being read out of them.
 """
 
-import json
 import logging
 import os
 import shutil
@@ -17,10 +16,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -32,8 +29,9 @@ from kampungkb.errors import ContractError, SourceUnavailable
 from kampungkb.lake import private_folder
 from kampungkb.progress import Progress
 from kampungkb.run import Run
-from kampungkb.sources.cells import number_text, storable
-from kampungkb.sources.insurance_api import Client, Page, Service, page_digest, parse_page
+from kampungkb.sources.cells import storable
+from kampungkb.sources.insurance_api import Client, Service
+from kampungkb.sources.insurance_pages import Page, names, page_digest, parse_page
 from kampungkb.sources.protocol import PARQUET_COMPRESSION, Drift, Extracted, Previous
 
 LIBRARIES: tuple[str, ...] = ()
@@ -149,9 +147,7 @@ def _fetch(client: Client, service: Service, run: Run, table: Table, kept: Path,
     with pq.ParquetWriter(target, schema, compression=PARQUET_COMPRESSION) as writer:
         for page in _pages(client, service, kept, tally):
             pages += 1
-            rows = _distinct(page, tally)
-            columns = [storable(pa.array([row.get(name) for row in rows], pa.string())) for name in table.names]
-            writer.write_batch(pa.record_batch(columns, schema=schema))
+            writer.write_table(_distinct(page, tally))
             run.tell(Progress(HEALTH_INSURANCE, "entries", len(tally.digests), tally.total))
     log.info(
         "%s: %d pages, %d entries, %d repeated, in %.1f s",
@@ -254,60 +250,21 @@ def _write_private(file: Path, content: bytes) -> None:
     os.replace(partial, file)
 
 
-def _distinct(page: Page, tally: _Tally) -> list[dict[str, str | None]]:
-    """The entries not seen before, flattened to text."""
-    rows: list[dict[str, str | None]] = []
-    for entry in page.entries:
-        row = flattened(entry)
-        digest = hash(frozenset(row.items()))
-        if digest in tally.digests:
-            tally.repeated += 1
-            continue
-        tally.digests.add(digest)
-        if len(rows) < KINDS_OF_ENTRIES:
-            _count_kinds(entry, tally.kinds)
-        tally.fields |= row.keys()
-        rows.append(row)
-    return rows
-
-
-def flattened(entry: dict[str, Any], prefix: str = "") -> dict[str, str | None]:
-    """An entry as text by dotted names.
-
-    >>> flattened({"nik": "01", "hakKelas": {"kode": 3}, "tglTAT": None})
-    {'nik': '01', 'hakKelas.kode': '3', 'tglTAT': None}
-    """
-    row: dict[str, str | None] = {}
-    for name, value in entry.items():
-        if isinstance(value, str) and value.isascii():
-            row[prefix + name] = value
-        elif isinstance(value, dict):
-            row |= flattened(value, f"{prefix}{name}.")
-        else:
-            row[prefix + name] = _text(value)
-    return row
-
-
-def _count_kinds(entry: dict[str, Any], kinds: dict[str, Counter[str]], prefix: str = "") -> None:
-    """Count the kinds of an entry's values by dotted name, as JSON writes them; null has none."""
-    for name, value in entry.items():
-        if isinstance(value, dict):
-            _count_kinds(value, kinds, f"{prefix}{name}.")
-        elif value is not None:
-            known = {str: "text", bool: "boolean", int: "number", Decimal: "number"}
-            kinds.setdefault(f"{prefix}{name}", Counter())[known.get(type(value), "other")] += 1
-
-
-def _text(value: Any) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()  # JSON may hold half characters, which no file can
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | Decimal):
-        return number_text(value)
-    return json.dumps(value, ensure_ascii=False, default=str)
+def _distinct(page: Page, tally: _Tally) -> pa.Table:
+    """The entries not seen before."""
+    places = []
+    for place, entry in enumerate(zip(*page.columns.values(), strict=True)):
+        digest = hash(entry)
+        if digest not in tally.digests:
+            tally.digests.add(digest)
+            places.append(place)
+    tally.repeated += page.entries - len(places)
+    for name, kinds in page.kinds(places[:KINDS_OF_ENTRIES]).items():
+        tally.kinds.setdefault(name, Counter()).update(kinds)
+    if not page.of_texts or not tally.fields.issuperset(names()):
+        tally.fields |= page.fields
+    columns = {name: storable(pa.array(page.columns[name], pa.string())) for name in names()}
+    return pa.table(columns).take(pa.array(places, pa.int64())) if len(places) < page.entries else pa.table(columns)
 
 
 def _drift(table: Table, tally: _Tally) -> tuple[Drift, ...]:

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import hmac
-import json
 import logging
 import ssl
 import threading
@@ -11,9 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 import httpx
 from tenacity import (
@@ -29,6 +26,7 @@ from tenacity import (
 import kampungkb
 from kampungkb.connections import Connection
 from kampungkb.errors import ConfigurationError, SourceRefused, SourceUnavailable
+from kampungkb.sources.insurance_pages import Page, UnreadableAnswer, page_digest, parse_page
 
 LIMIT = 1000
 RETRIES = 5
@@ -37,7 +35,6 @@ LONGEST_WAIT = 60.0
 LONGEST_RETRY_AFTER = 120.0
 CONNECT_SECONDS = 10.0
 TIMEOUT = 60.0
-LONGEST_COUNT = 18  # digits; the integer of 1e999999999 would take hours
 MAX_BODY = 64 * 1024**2
 _LOOPBACK = ("127.", "localhost", "::1", "[::1]")
 
@@ -50,19 +47,6 @@ class _Fault(Exception):
     def __init__(self, what: str, retry_after: float | None = None) -> None:
         super().__init__(what)
         self.retry_after = retry_after
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page: its entries, the number of all entries as this page tells it (None where it does not), its size.
-
-    `digest` tells its bytes, and the size that was asked for, from those of any other page.
-    """
-
-    entries: list[dict[str, Any]]
-    total: int | None
-    limit: int
-    digest: str
 
 
 @dataclass(frozen=True)
@@ -235,7 +219,7 @@ class Client:
         except httpx.InvalidURL:
             raise ConfigurationError("The host of the connection health_insurance makes no valid address.") from None
         digest = page_digest(body, service.limit)
-        return body, Page([], None, service.limit, digest) if digest == known else self._parsed(body)
+        return body, Page(None, service.limit, digest) if digest == known else self._parsed(body)
 
     def _check_status(self, answer: httpx.Response) -> None:
         status = answer.status_code
@@ -256,49 +240,15 @@ class Client:
         )
 
     def _parsed(self, body: bytes) -> Page:
-        page = parse_page(body, self._service.limit)
+        try:
+            page = parse_page(body, self._service.limit)
+        except UnreadableAnswer as fault:
+            raise _Fault(str(fault)) from None
         if isinstance(page, Page):
             return page
         if page in ("401", "403"):
             raise self._refused(f"code {page}")
         raise _Fault(f"the service reports code {page}")
-
-
-def page_digest(body: bytes, limit: int) -> str:
-    """A digest of a page's bytes and of the size that was asked for."""
-    return hashlib.sha256(b"%d\0" % limit + body).hexdigest()
-
-
-def parse_page(body: bytes, limit: int) -> "Page | str":
-    """The content of an answer, or the code with which the service reports a fault.
-
-    Raises a fault worth another try where the body is no answer of the documented form.
-    """
-    try:
-        answer = json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
-        code = str(answer["metaData"]["code"]).strip()
-        if code == "201":
-            return Page([], None, limit, page_digest(body, limit))
-        if code != "200":
-            return code[:20]
-        response = answer["response"]
-        entries, total = response["list"], _count(response["total"])
-        size = _count(response.get("limit") or limit)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise _Fault("the answer is cut short or not of the documented form") from None
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise _Fault("the answer is not of the documented form")
-    return Page(entries, total, max(1, size), page_digest(body, limit))
-
-
-def _count(value: Any) -> int:
-    if isinstance(value, Decimal) and value.adjusted() > LONGEST_COUNT:
-        raise ValueError
-    return int(value)
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(name)
 
 
 def _body(answer: httpx.Response, until: float) -> bytes:
