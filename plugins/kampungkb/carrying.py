@@ -66,22 +66,30 @@ def digests(files: Iterable[Path]) -> dict[str, str]:
     return {file.name: sha256_of(file) for file in sorted(files)}
 
 
-def sign(folder: Path, recipe: str, as_of: date, inputs: Digests) -> None:
-    """Write `made_of.json` beside the files of a finished folder."""
-    made = MadeOf(recipe=recipe, as_of=as_of, inputs=dict(inputs), files=digests(folder.iterdir()))
+def digests_told(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of files as the step that has just written them signed it; of what is not signed, as it is."""
+    signed = made.files if (made := read(folder)) is not None else {}
+    return {name: signed.get(name) or sha256_of(folder / name) for name in sorted(names)}
+
+
+def sign(folder: Path, recipe: str, as_of: date, inputs: Digests, files: Iterable[Path] | None = None) -> None:
+    """Write `made_of.json` beside the files of a finished folder, with the checksums of all of them or of some."""
+    written = digests(folder.iterdir() if files is None else files)
+    made = MadeOf(recipe=recipe, as_of=as_of, inputs=dict(inputs), files=written)
     (folder / MADE_OF).write_text(made.model_dump_json(indent=1), encoding="utf-8")
 
 
 def earlier(folders: Iterable[Path], recipe: str, inputs: Digests, not_after: date) -> Earlier | None:
     """The usable folder of the greatest date up to `not_after`, None where there is none."""
-    found = [(made, folder) for folder in folders if (made := _read(folder)) is not None and made.as_of <= not_after]
+    found = [(made, folder) for folder in folders if (made := read(folder)) is not None and made.as_of <= not_after]
     for made, folder in sorted(found, key=lambda each: each[0].as_of, reverse=True):
         if (made.recipe, made.inputs) == (recipe, inputs) and _is_whole(folder, made):
             return Earlier(folder, made.as_of)
     return None
 
 
-def _read(folder: Path) -> MadeOf | None:
+def read(folder: Path) -> MadeOf | None:
+    """What stands in `made_of.json` of a folder, None where there is none."""
     try:
         return MadeOf.model_validate_json((folder / MADE_OF).read_bytes())
     except (OSError, ValidationError):

@@ -1,6 +1,6 @@
 """Persons whom one source holds more than once are needs to clean: by name for stewards, in numbers for analysts."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -60,6 +60,14 @@ def test_two_cards_in_force_are_a_need_and_an_ended_one_is_not(nights: LinkedNig
     ended = active(TWO, tglTAT=FIRST)
     future, cancelled = active(THREE, tglTMT=date(2030, 1, 1)), active("0000000000004", **{"statusPeserta.kode": "1"})
     nights.load({"peserta": [active(ONE), ended, future, cancelled]})
+    assert duplicates(nights) == {} and counts(nights) == []
+
+
+def test_a_card_that_ends_by_date_is_no_duplicate_the_day_after_though_nothing_changed(nights: LinkedNights) -> None:
+    tables = {"peserta": [active(ONE), active(TWO, tglTAT=FIRST + timedelta(days=1))]}
+    nights.load(tables)
+    assert duplicates(nights) == {ONE: "several_active_cards", TWO: "several_active_cards"}
+    nights.load(tables)
     assert duplicates(nights) == {} and counts(nights) == []
 
 

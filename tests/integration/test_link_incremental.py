@@ -13,9 +13,11 @@ import pytest
 
 from kampungkb.linkage import step
 from kampungkb.linkage.decisions import Decision, Pair, Record, Verdict, contradicted
+from kampungkb.linkage.records import read_sources
 from kampungkb.linkage.state import STATE
 from kampungkb.run import Run
 from kampungkb.settings import Settings
+from kampungkb.validation.results import read_results
 from tests.integration.validation_landing import DABO, DABO_LAMA
 from tests.oracle.accepted import Rows, write_accepted
 from tests.oracle.names import name_of
@@ -184,6 +186,39 @@ def test_another_recipe_carries_nothing_over(
             step.link(night, write_accepted(night, tables))
     first, second, third = compared(caplog)
     assert (second, third) == (0, first)
+
+
+def test_a_night_of_the_same_rows_and_decisions_reads_no_record(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its files are those of the night before, and its results carry tonight's date; a forced one looks again."""
+    tables = Village(1).tables()
+    first = step.link(run, write_accepted(run, tables))
+    tomorrow = replace(run, run_id="2", as_of=run.as_of + timedelta(days=1))
+    with monkeypatch.context() as patched:
+        patched.setattr(step, "read_sources", lambda _: pytest.fail("records were read"))
+        second = step.link(tomorrow, write_accepted(tomorrow, tables))
+        with pytest.raises(pytest.fail.Exception):
+            step.link(replace(tomorrow, force=True), write_accepted(tomorrow, tables))
+    assert (second.records, second.linked, second.persons) == (first.records, first.linked, first.persons)
+    assert {results.as_of for results in map(read_results, second.path.glob("*.results.json"))} == {tomorrow.as_of}
+
+
+@pytest.mark.parametrize("change", ["row", "decision", "source"])
+def test_any_other_row_decision_or_source_is_looked_at(run: Run, monkeypatch: pytest.MonkeyPatch, change: str) -> None:
+    village = Village(1)
+    tables = village.tables()
+    step.link(run, write_accepted(run, tables))
+    tomorrow = replace(run, run_id="2", as_of=run.as_of + timedelta(days=1))
+    if change == "row":
+        tables["peserta"][0] |= {"statusPeserta.kode": "9"}
+    if change == "decision":
+        pair = Pair.of(*(Record("health_insurance", row["noKartu"]) for row in tables["peserta"][:2]))
+        decision = Decision(1, pair, "different", "Rina", datetime(2026, 11, 1, tzinfo=UTC), "seen")
+        monkeypatch.setattr(step, "decisions_for", lambda run: [decision])
+    validated = write_accepted(tomorrow, tables)
+    read: list[object] = []
+    monkeypatch.setattr(step, "read_sources", lambda given: (read.append(given), read_sources(given)))
+    step.link(tomorrow, [each for each in validated if change != "source" or each.source != "health_insurance"])
+    assert read
 
 
 def test_a_night_in_which_most_changed_decides_everything(run: Run, caplog: pytest.LogCaptureFixture) -> None:

@@ -23,7 +23,7 @@ from kampungkb.linkage.decisions import Decision, Pair, Record, decide, decision
 from kampungkb.linkage.model import PARAMETERS, Model, Parameters, load_model, parse_definition, write_parameters
 from kampungkb.linkage.output import Output
 from kampungkb.linkage.records import read_records
-from kampungkb.linkage.review import create_decisions, find_decided, read_facts, write_review
+from kampungkb.linkage.review import create_decisions, find_decided, find_repeated, looked_at, read_facts, write_review
 from kampungkb.linkage.state import STATE
 from kampungkb.refs import Linked
 from kampungkb.run import Run
@@ -108,7 +108,8 @@ class Candidates:
         create_decisions(self.connection, decisions)
         find_decided(self.connection)
         self.connection.read_parquet(str(linked.path / STATE)).create_view("record_state")
-        read_facts(self.connection, MODEL.definition)
+        find_repeated(self.connection)
+        read_facts(self.connection, looked_at(MODEL.definition))
         write_review(self.connection, MODEL, Output(self.connection, linked.path))
         (linked.path / STATE).unlink()  # the next night has nothing to do with these pairs
 

@@ -5,3 +5,4 @@ select
     source_key,
     pseudonym('family', source_key) as family_key
 from keluarga
+order by source_key

@@ -19,11 +19,11 @@ class Output:
     folder: Path
     carried: Path | None = None
 
-    def write(self, query: str, name: str, source: str | None = None, key: str | None = None, **metadata: str) -> None:
+    def write(self, query: str, name: str, source: str | None = None, key: str | None = None) -> None:
         """Write the rows of a query, and with them those of the earlier file whose record was not reopened.
 
-        `source` and `key` are the columns that name the record; without them nothing is carried over. `metadata` is
-        kept in the file. Where no record was reopened the earlier file is copied.
+        `source` and `key` are the columns that name the record; without them nothing is carried over. Where no
+        record was reopened the earlier file is copied.
         """
         rows = f"({query})"
         if self.carried is not None and source is not None:
@@ -34,11 +34,7 @@ class Output:
                 f" union all by name (select earlier.* from read_parquet({_literal(self.carried / name)}) as earlier "
                 f"anti join reopened on earlier.{source} = reopened.source and earlier.{key} = reopened.source_key)"
             )
-        kept = ", ".join(f"{entry}: {_literal(value)}" for entry, value in metadata.items())
-        self.connection.execute(
-            f"copy ({rows}) to {_literal(self.folder / name)} (format parquet, {_WRITTEN}"
-            f"{f', kv_metadata {{{kept}}}' if kept else ''})"
-        )
+        self.connection.execute(f"copy ({rows}) to {_literal(self.folder / name)} (format parquet, {_WRITTEN})")
 
     @cached_property
     def _nothing_reopened(self) -> bool:

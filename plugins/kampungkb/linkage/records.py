@@ -6,15 +6,20 @@ from kampungkb.engine.duckdb import sql_text
 from kampungkb.linkage.names import create_macros
 
 
+def view_sources(connection: DuckDBPyConnection) -> None:
+    """From the accepted tables on the connection make `person_source`, a view of the person records of all sources."""
+    connection.execute(f"create or replace temp view person_source as {sql_text('link_source')}")
+
+
 def read_sources(connection: DuckDBPyConnection) -> None:
-    """From the accepted tables on the connection make `person_source` (a view) and `present`.
+    """From the accepted tables on the connection make `person_source` and `present`.
 
     `present` (`source, source_key, digest`) has a row a person record.
     """
     create_macros(connection)
     for macro in ("link_record_key", "link_one_spaced"):
         connection.execute(sql_text(macro))
-    connection.execute(f"create or replace temp view person_source as {sql_text('link_source')}")
+    view_sources(connection)
     connection.execute(f"create or replace temp table present as {sql_text('link_present')}")
 
 

@@ -96,21 +96,27 @@ def _transposed(decisions: Sequence[Decision]) -> list[list[str]]:
     return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in _COLUMNS]
 
 
-def read_facts(connection: DuckDBPyConnection, definition: Definition) -> None:
-    """Make `record_fact`, what a person looks at, of the records of likely and decided pairs and of `repeated_record`.
-
-    `repeated_record` (`source, source_key`) are the records of persons of whom a source has several, by `record_state`.
-    """
+def find_repeated(connection: DuckDBPyConnection) -> None:
+    """From `record_state` make `repeated_record` (`source, source_key`): of persons of whom a source has several."""
     connection.execute(
         "create temp table repeated_record as select source, source_key from record_state where repeated"
     )
-    connection.execute(
-        "create temp table looked_at as from repeated_record union all "
+
+
+def read_facts(connection: DuckDBPyConnection, looked_at: str = "from repeated_record") -> None:
+    """Make `record_fact`, what a person looks at, of the records of a query on source and key."""
+    connection.execute(f"create temp table looked_at as {looked_at}")
+    connection.execute(f"create temp table record_fact as {sql_text('link_record_fact')}")
+
+
+def looked_at(definition: Definition) -> str:
+    """SQL: the records of likely and decided pairs, and of `repeated_record`."""
+    return (
+        "from repeated_record union all "
         "select source, source_key from person_number where record_id in (select unnest([left_id, right_id]) from ("
         f"select left_id, right_id from candidate_pair where probability >= {definition.decision.review} "
         "union all select left_id, right_id from decided_pair))"
     )
-    connection.execute(f"create temp table record_fact as {sql_text('link_record_fact')}")
 
 
 def write_review(connection: DuckDBPyConnection, model: Model, output: Output) -> None:

@@ -7,31 +7,34 @@ asks of the record: `household`, a number of its family, the key columns of :mod
 (this is its first record), `repeated` (a source has several records of it); and of a record held against the
 registry's: `village`, `checked`, `missing` and `failed`, its verdict (:mod:`~kampungkb.linkage.accuracy`). It names
 people by their source keys, so it is personal data like the crosswalk beside it, and is deleted with that folder.
+`made_of.json` beside it (:mod:`kampungkb.carrying`) tells the recipe and the inputs.
 """
 
 import hashlib
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
-from kampungkb import validation
+from kampungkb import carrying, validation
+from kampungkb.carrying import MadeOf, digests_told
+from kampungkb.engine.accepted import SOURCE_OF_PERSONS, SOURCE_OF_TABLE
 from kampungkb.engine.duckdb import sql_text
 from kampungkb.linkage.blocks import KEYS, key_columns
-from kampungkb.linkage.crosswalk import PERSON_LINK, RETIRED_LINK
+from kampungkb.linkage.crosswalk import FAMILY_LINK, PERSON_LINK, RETIRED_LINK
+from kampungkb.linkage.decisions import Decision
 from kampungkb.linkage.model import Definition, Model
 from kampungkb.linkage.names import FOLDER
 from kampungkb.linkage.prediction import CANDIDATE_PAIR, TABLE
 from kampungkb.linkage.review import DECISIONS, MATCH_REVIEW
 from kampungkb.linkage.rules import rule_columns
 from kampungkb.linkage.splink_model import EXCLUSIVE, RIVAL
+from kampungkb.refs import Validated
 from kampungkb.run import Run
-from kampungkb.settings import INCLUDE
 from kampungkb.validation.suites import Suite
 
 STATE = "record_state.parquet"
 VERDICT = ("village", "checked", "missing", "failed")
-_NEEDED = (STATE, PERSON_LINK, RETIRED_LINK, CANDIDATE_PAIR, MATCH_REVIEW, DECISIONS)
+_NEEDED = (STATE, PERSON_LINK, FAMILY_LINK, RETIRED_LINK, CANDIDATE_PAIR, MATCH_REVIEW, DECISIONS)
 
 
 def recipe(run: Run, model: Model, suite: Suite) -> str:
@@ -40,24 +43,33 @@ def recipe(run: Run, model: Model, suite: Suite) -> str:
     The key is none of it: a lake has one, and a rotation renames what the earlier night left. Where the recipe differs
     from that of the earlier night, nothing of that night is kept but the person keys.
     """
-    parts = [model.version, suite.model_dump_json()]
-    parts += [f"{library} {version(library)}" for library in ("duckdb", "splink", "great_expectations")]
+    told = [model.version, suite.model_dump_json()]
+    told += [f"{library} {version(library)}" for library in ("splink", "great_expectations")]
     files = [
         run.settings.reference("regions.csv"),
-        *Path(__file__).parent.glob("*.py"),
         *Path(validation.__file__).parent.glob("*.py"),
         *FOLDER.glob("*.csv"),
-        *(path for kind in ("link*", "stage*") for path in (INCLUDE / "sql" / "transform").glob(kind)),
     ]
-    parts += [hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)]
-    return hashlib.sha256("".join(parts).encode()).hexdigest()
+    return carrying.recipe(run, Path(__file__).parent, ("link*", "stage*"), told, files)
 
 
-def usable(earlier: Path | None, recipe: str) -> bool:
-    """Whether an earlier night left everything that can be carried over, made by the same recipe."""
+def inputs_of(validated: Sequence[Validated], decisions: Sequence[Decision]) -> dict[str, str]:
+    """Digests of what tonight's links are made of: the accepted tables of the present sources, and the decisions."""
+    tables: dict[Path, list[str]] = {}
+    for reference in validated:
+        for name in ("keluarga", *SOURCE_OF_PERSONS):
+            if SOURCE_OF_TABLE[name] == reference.source:
+                tables.setdefault(reference.path, []).append(f"{name}.parquet")
+    told = {name: digest for path, names in tables.items() for name, digest in digests_told(path, names).items()}
+    return {**told, "decisions": hashlib.sha256(repr(decisions).encode()).hexdigest()}
+
+
+def usable(earlier: Path | None, recipe: str) -> MadeOf | None:
+    """What an earlier night was made of, where it left all that can be carried over, made by the same recipe."""
     if earlier is None or not all((earlier / name).exists() for name in _NEEDED):
-        return False
-    return (pq.read_metadata(earlier / STATE).metadata or {}).get(b"recipe") == recipe.encode()
+        return None
+    made = carrying.read(earlier)
+    return made if made is not None and made.recipe == recipe else None
 
 
 def known_columns(definition: Definition) -> list[str]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from kampungkb import lake
+from kampungkb import carrying, lake
+from kampungkb.carrying import Digests, MadeOf
 from kampungkb.engine.accepted import SOURCE_OF_PERSONS, attach
 from kampungkb.engine.duckdb import connect, sql_text
 from kampungkb.errors import ReconciliationError
@@ -21,8 +22,16 @@ from kampungkb.linkage.model import Model, load_model
 from kampungkb.linkage.output import Output
 from kampungkb.linkage.prediction import CANDIDATE_PAIR, Predict, predictor
 from kampungkb.linkage.records import read_sources
-from kampungkb.linkage.review import create_decisions, read_facts, write_duplicates, write_review
-from kampungkb.linkage.state import STATE, recipe, state_of, usable
+from kampungkb.linkage.review import (
+    create_decisions,
+    find_repeated,
+    looked_at,
+    read_facts,
+    write_duplicates,
+    write_review,
+)
+from kampungkb.linkage.state import STATE, inputs_of, recipe, state_of, usable
+from kampungkb.linkage.unchanged import take_over
 from kampungkb.progress import through
 from kampungkb.refs import Linked, Validated
 from kampungkb.run import Run
@@ -49,14 +58,13 @@ def link(run: Run, validated: Sequence[Validated], *, expectations: Path = EXPEC
     decisions = decisions_for(run)
     model = load_model(run.settings)
     suite = read_linked_suite(expectations)
-    made_by = recipe(run, model, suite)
+    made_by, inputs = recipe(run, model, suite), inputs_of(validated, decisions)
     earlier = latest_before(run.settings, run.as_of)
     with lake.replacing(lake.persons(run.settings, run.as_of)) as folder:
-        night = _Night(run, validated, decisions, model, suite, predictor(run), made_by, earlier, folder)
-        if usable(earlier, made_by):
-            with suppress(TooMuchChanged):
-                return _link(night, carried=earlier)
-        return _link(night, carried=None)
+        night = _Night(run, validated, decisions, model, suite, predictor(run), earlier, folder)
+        linked = _link_what_changed(night, usable(earlier, made_by), inputs)
+        carrying.sign(folder, made_by, run.as_of, inputs, files=())
+    return linked
 
 
 @dataclass(frozen=True)
@@ -67,9 +75,31 @@ class _Night:
     model: Model
     suite: Suite
     predict: Predict
-    recipe: str
     earlier: Path | None
     folder: Path
+
+
+def _link_what_changed(night: _Night, before: MadeOf | None, inputs: Digests) -> Linked:
+    """Link nobody, what changed, or everybody, as what the night before was made of allows."""
+    if before is None:
+        return _link(night, carried=None)
+    if before.inputs == inputs and not night.run.force:
+        return _link_nobody(night)
+    with suppress(TooMuchChanged):
+        return _link(night, carried=night.earlier)
+    return _link(night, carried=None)
+
+
+def _link_nobody(night: _Night) -> Linked:
+    """Take over the files of the night before."""
+    assert night.earlier is not None  # noqa: S101
+    started = time.monotonic()
+    with connect(night.run, in_memory=True) as connection:
+        attach(connection, night.validated, "keluarga", *SOURCE_OF_PERSONS)
+        take_over(connection, night.run, night.earlier, night.folder)
+        linked = _reference(connection, night.run, night.validated)
+    _tell(linked, 0, night, started)
+    return linked
 
 
 def _link(night: _Night, carried: Path | None) -> Linked:
@@ -92,6 +122,11 @@ def _link(night: _Night, carried: Path | None) -> Linked:
         done()
         _write(connection, night, carried, done)
         linked = _reference(connection, night.run, night.validated)
+    _tell(linked, compared, night, started)
+    return linked
+
+
+def _tell(linked: Linked, compared: int, night: _Night, started: float) -> None:
     log.info(
         "linked %s person records to %s persons, %s compared anew by model %s, %.1f s",
         sum(linked.records.values()),
@@ -100,7 +135,6 @@ def _link(night: _Night, carried: Path | None) -> Linked:
         night.model.version,
         time.monotonic() - started,
     )
-    return linked
 
 
 def _write(connection: DuckDBPyConnection, night: _Night, carried: Path | None, done: Callable[[], None]) -> None:
@@ -114,10 +148,11 @@ def _write(connection: DuckDBPyConnection, night: _Night, carried: Path | None, 
     output.write(sql_text("link_candidate_pair"), CANDIDATE_PAIR, "left_source", "left_key")
     judge_links(connection, night.run, night.suite)
     done()
-    output.write(state_of(night.model.definition), STATE, "source", "source_key", recipe=night.recipe)
+    output.write(state_of(night.model.definition), STATE, "source", "source_key")
     connection.read_parquet(str(night.folder / STATE)).create_view("record_state")
     done()
-    read_facts(connection, night.model.definition)
+    find_repeated(connection)
+    read_facts(connection, looked_at(night.model.definition))
     write_review(connection, night.model, output)
     write_duplicates(connection, night.run.as_of, output)
     done()
