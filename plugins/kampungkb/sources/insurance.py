@@ -32,7 +32,8 @@ from kampungkb.run import Run
 from kampungkb.sources.cells import storable
 from kampungkb.sources.insurance_api import Client, Service
 from kampungkb.sources.insurance_pages import Page, names, page_digest, parse_page
-from kampungkb.sources.protocol import PARQUET_COMPRESSION, Drift, Extracted, Previous
+from kampungkb.sources.landed_files import write_landed
+from kampungkb.sources.protocol import Drift, Extracted, Previous
 
 LIBRARIES: tuple[str, ...] = ()
 KEPT_FOR = timedelta(hours=12)
@@ -141,18 +142,18 @@ def _fetch(client: Client, service: Service, run: Run, table: Table, kept: Path,
     """Write the distinct entries of all pages; raises :class:`_Mismatch` where their number is not the total."""
     started = time.perf_counter()
     tally = _Tally()
-    schema = pa.schema([pa.field(name, pa.string()) for name in table.names])
     _prepare(kept, run, service)
-    pages = 0
-    with pq.ParquetWriter(target, schema, compression=PARQUET_COMPRESSION) as writer:
+
+    def batches() -> Iterator[pa.Table]:
         for page in _pages(client, service, kept, tally):
-            pages += 1
-            writer.write_table(_distinct(page, tally))
+            yield _distinct(page, tally)
             run.tell(Progress(HEALTH_INSURANCE, "entries", len(tally.digests), tally.total))
+
+    write_landed(target, table, batches())
     log.info(
         "%s: %d pages, %d entries, %d repeated, in %.1f s",
         HEALTH_INSURANCE,
-        pages,
+        len(tally.pages),
         len(tally.digests),
         tally.repeated,
         time.perf_counter() - started,

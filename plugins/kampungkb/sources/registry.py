@@ -10,7 +10,7 @@ source, which the full extraction of every seventh day notices.
 import logging
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -19,7 +19,6 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from kampungkb.connections import CIVIL_REGISTRY, Connection
@@ -29,7 +28,8 @@ from kampungkb.progress import Progress, Tell
 from kampungkb.run import JAKARTA, Run
 from kampungkb.sources.cells import number_text, storable
 from kampungkb.sources.database import Found, decoded, find_table, reading
-from kampungkb.sources.protocol import PARQUET_COMPRESSION, Drift, Extracted, Previous
+from kampungkb.sources.landed_files import COPY_OPTIONS, write_landed
+from kampungkb.sources.protocol import Drift, Extracted, Previous
 
 LIBRARIES: tuple[str, ...] = ()
 BATCH_ROWS = 20_000
@@ -144,18 +144,18 @@ def _stream(
     """Write a query's rows as text, batch by batch; columns the database lacks are null."""
     kinds = {column.name: column.kind for column in table.columns}
     present = [name for name in table.names if name in found.columns]
-    schema = pa.schema([pa.field(name, pa.string()) for name in table.names])
     result = database.execution_options(stream_results=True, yield_per=BATCH_ROWS).execute(query)
-    rows = 0
-    with pq.ParquetWriter(target, schema, compression=PARQUET_COMPRESSION) as writer:
+
+    def batches() -> Iterator[pa.Table]:
+        rows = 0
         for batch in result.partitions():
             columns = dict(zip(present, zip(*batch, strict=True), strict=True))
             empty = pa.nulls(len(batch), pa.string())
-            arrays = [text_column(columns[n], kinds[n]) if n in columns else empty for n in table.names]
-            writer.write_batch(pa.record_batch(arrays, schema=schema))
+            yield pa.table({n: text_column(columns[n], kinds[n]) if n in columns else empty for n in table.names})
             rows += len(batch)
             tell(Progress(CIVIL_REGISTRY, f"rows of {table.name}", rows))
-    return rows
+
+    return write_landed(target, table, batches())
 
 
 def text_column(values: Sequence[Any], kind: Kind) -> pa.StringArray:
@@ -214,7 +214,7 @@ def _merge(merging: duckdb.DuckDBPyConnection, table: Table, before: Path, fresh
     merging.execute(
         f"copy ({read} union all by name select {names} from read_parquet($before) "
         f'where "{key}" is not null and "{key}" not in ({keys})) '
-        f"to '{str(target).replace(chr(39), chr(39) * 2)}' (format parquet, compression {PARQUET_COMPRESSION})",
+        f"to '{str(target).replace(chr(39), chr(39) * 2)}' ({COPY_OPTIONS})",
         files,
     )
 

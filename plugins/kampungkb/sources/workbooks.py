@@ -26,6 +26,7 @@ from kampungkb.errors import ConfigurationError, ContractError
 from kampungkb.progress import Progress, Tell, silent
 from kampungkb.run import FAMILY_SURVEY, Run
 from kampungkb.sources.bounded import Exceeded, run_each
+from kampungkb.sources.landed_files import COPY_OPTIONS
 from kampungkb.sources.protocol import PARQUET_COMPRESSION, Drift, Extracted, Previous
 from kampungkb.sources.workbook import Parsed, merged_drift, parse_workbook, schema_of, sha256_of
 
@@ -251,8 +252,7 @@ def _write(
         values |= {"before": str(before), "copied": copied}
     target = folder / f"{table.name.lower()}.parquet"
     database.execute(
-        f"copy ({' union all '.join(queries)} order by file, row_number) "
-        f"to '{_quoted(target)}' (format parquet, compression {PARQUET_COMPRESSION})",
+        f"copy ({' union all '.join(queries)} order by file, row_number) to '{_quoted(target)}' ({COPY_OPTIONS})",
         values,
     )
 

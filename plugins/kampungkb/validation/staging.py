@@ -43,6 +43,13 @@ PLACE = ("file", "sheet", "row_number")
 # The kinds of columns that few distinct cells answer, and up to how many are few.
 ANSWERS, FEW = ("code", "integer"), 200
 
+# The parts of a village code: where each begins and how many digits it has.
+_PLACES = {"no_prop": (1, 2), "no_kab": (3, 2), "no_kec": (5, 2), "no_kel": (7, 4)}
+_PARTS = ", ".join(
+    f"try_cast(substr(village_code, {begin}, {digits}) as integer) as {name}"
+    for name, (begin, digits) in _PLACES.items()
+)
+
 # The tables of each source in the order of their validation. Those without a landed file are made from the others.
 TABLES = {
     FAMILY_SURVEY: ("workbooks", "keluarga", "anggota", "family_heads"),
@@ -79,12 +86,16 @@ def create_macros(database: Engine, run: Run) -> None:
 
 
 def create_region(database: Engine, run: Run) -> None:
-    """Create the table `region` (one row a village: `village_code`) from the reference in force."""
+    """Create the table `region` from the reference in force.
+
+    One row a village: `village_code`, and its parts as numbers, `no_prop`, `no_kab`, `no_kec`, `no_kel`.
+    """
     path = run.settings.reference("regions.csv")
     try:
         database.execute(
-            "create or replace table region as select distinct replace(code, '.', '') as village_code "
-            "from read_csv($path, header = true, all_varchar = true) where lower(level) in ('desa', 'kelurahan')",
+            f"create or replace table region as select *, {_PARTS} from ("
+            "select distinct replace(code, '.', '') as village_code "
+            "from read_csv($path, header = true, all_varchar = true) where lower(level) in ('desa', 'kelurahan'))",
             {"path": str(path)},
         )
     except (duckdb.IOException, duckdb.BinderException, duckdb.InvalidInputException) as fault:
