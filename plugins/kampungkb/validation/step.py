@@ -9,6 +9,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from kampungkb import carrying, lake
+from kampungkb.beforehand import import_beforehand
 from kampungkb.engine.duckdb import sql_text
 from kampungkb.engine.interface import Engine, connect, write
 from kampungkb.errors import ConfigurationError, ContractError, ReconciliationError
@@ -43,6 +44,7 @@ def validate(run: Run, snapshot: Snapshot, *, expectations: Path = EXPECTATIONS)
     source = snapshot.source
     if source not in staging.TABLES:
         raise ConfigurationError(f"Unknown source: {source}. Known are {', '.join(staging.TABLES)}.")
+    import_beforehand("kampungkb.validation.gx_duckdb")  # while the source is staged
     suites = {table: read_suite(expectations, table) for table in staging.TABLES[source]}
     target = lake.accepted(run.settings, run.as_of, source)
     with connect(run, in_memory=True) as database, lake.replacing(target) as folder:

@@ -7,17 +7,16 @@ of each expectation and is what a failure says; values never leave the database.
 import json
 import logging
 import os
-import threading
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
 
+from kampungkb.beforehand import import_beforehand
 from kampungkb.errors import AuditError, ConfigurationError
 from kampungkb.settings import EXPECTATIONS
 from kampungkb.warehouse.staging import LOADER, staged_columns, tables_read
@@ -130,8 +129,7 @@ def prepare(anew: Collection[str] | None = None) -> None:
     """
     if anew is not None and not any(looked_at(path) & set(anew) for path in suites()):
         return
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    threading.Thread(target=import_module, args=("great_expectations",), daemon=True).start()
+    import_beforehand("great_expectations")
 
 
 @contextmanager
