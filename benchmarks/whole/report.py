@@ -126,6 +126,7 @@ def _aims(results: Results) -> Iterator[str]:
     head = ["at the greatest size that has both", "families", "by the clock", "by the processor", "aim"]
     rows = [
         *_against(results, "naive side against ours, without linkage", NAIVE, OURS, "15 or more"),
+        *_against(results, "naive side against the limit, without linkage", NAIVE, LIMIT, "–"),
         *_against(results, "ours against the limit, without linkage", OURS, LIMIT, "3 or less"),
         *_share(results, "unchanged", "under 3 %"),
         *_share(results, "changed", "under 15 %"),
@@ -144,8 +145,9 @@ def _against(results: Results, name: str, above: _Kind, below: _Kind, aim: str) 
 def _share(results: Results, case: str, aim: str) -> Iterator[list[str]]:
     """What a night takes of the full one."""
     for families, night, full in _pairs(results, ("kampungkb", case), OURS):
-        shares = [f"{_sum(night, what) / _sum(full, what):.1%}" for what in MEASURES]
-        yield [f"night, {NIGHTS[case]}", f"{families:,}", *shares, aim]
+        for counted, part in (_sum, "all stages"), (_without_link, "without linkage"):
+            shares = [f"{counted(night, what) / counted(full, what):.1%}" for what in MEASURES]
+            yield [f"night, {NIGHTS[case]}, {part}", f"{families:,}", *shares, aim]
 
 
 def _pairs(results: Results, one: _Kind, other: _Kind) -> list[tuple[int, Load, Load]]:
