@@ -37,10 +37,20 @@ class MadeOf(BaseModel):
 
 @dataclass(frozen=True)
 class Earlier:
-    """A folder that tonight's inputs and recipe would have given on its date."""
+    """A folder of another night or of tonight's date: what it was made of, and what was written."""
 
     path: Path
-    as_of: date
+    made: MadeOf
+
+    @property
+    def as_of(self) -> date:
+        """The date of the night."""
+        return self.made.as_of
+
+    def is_whole(self) -> bool:
+        """Are its files those that were written, to the byte?"""
+        written = [self.path / name for name in self.made.files]
+        return all(file.is_file() for file in written) and digests(written) == self.made.files
 
 
 def recipe(run: Run, package: Path, statements: Iterable[str], parts: Iterable[str], files: Iterable[Path] = ()) -> str:
@@ -80,12 +90,18 @@ def sign(folder: Path, recipe: str, as_of: date, inputs: Digests, files: Iterabl
 
 
 def earlier(folders: Iterable[Path], recipe: str, inputs: Digests, not_after: date) -> Earlier | None:
-    """The usable folder of the greatest date up to `not_after`, None where there is none."""
-    found = [(made, folder) for folder in folders if (made := read(folder)) is not None and made.as_of <= not_after]
-    for made, folder in sorted(found, key=lambda each: each[0].as_of, reverse=True):
-        if (made.recipe, made.inputs) == (recipe, inputs) and _is_whole(folder, made):
-            return Earlier(folder, made.as_of)
-    return None
+    """The whole folder of the greatest date up to `not_after` with this recipe and these inputs, if there is one."""
+    return next(
+        (each for each in candidates(folders, recipe, not_after) if each.made.inputs == inputs and each.is_whole()),
+        None,
+    )
+
+
+def candidates(folders: Iterable[Path], recipe: str, not_after: date) -> list[Earlier]:
+    """The folders with this recipe up to `not_after`, the latest first; whether they are whole is not looked at."""
+    found = [Earlier(folder, made) for folder in folders if (made := read(folder)) is not None]
+    usable = [each for each in found if each.made.recipe == recipe and each.as_of <= not_after]
+    return sorted(usable, key=lambda each: each.as_of, reverse=True)
 
 
 def read(folder: Path) -> MadeOf | None:
@@ -94,8 +110,3 @@ def read(folder: Path) -> MadeOf | None:
         return MadeOf.model_validate_json((folder / MADE_OF).read_bytes())
     except (OSError, ValidationError):
         return None
-
-
-def _is_whole(folder: Path, made: MadeOf) -> bool:
-    written = [folder / name for name in made.files]
-    return all(file.is_file() for file in written) and digests(written) == made.files

@@ -1,6 +1,8 @@
 """The score agrees with the oracle, family by family, on random populations that the product never saw."""
 
-from datetime import date
+import random
+from dataclasses import replace
+from datetime import date, timedelta
 
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ from kampungkb.run import Run
 from kampungkb.scoring import score
 from tests.oracle import ibangga
 from tests.oracle.accepted import write_accepted
+from tests.oracle.changes import CHANGES
 from tests.oracle.population import VILLAGES, Row, population
 
 pytestmark = pytest.mark.integration
@@ -109,6 +112,15 @@ def test_every_family_indicator_and_village_agrees_with_the_oracle(run: Run, see
     assert scored.families == 400
     assert scored.rows == 800
     assert_agrees(scored, expected)
+
+
+def test_nights_in_which_rows_change_agree_with_the_oracle(run: Run) -> None:
+    dice, tables = random.Random(53), population(53, families=150, as_of=run.as_of)
+    load(run, tables)
+    for night in range(1, 4):
+        for change in dice.sample(CHANGES, 5):
+            change(tables, dice)
+        assert_agrees(*load(replace(run, as_of=run.as_of + timedelta(night)), tables))
 
 
 @pytest.mark.parametrize("absent", ["biodata_wni", "peserta"])

@@ -1,4 +1,4 @@
-"""Scores of an earlier night are taken over where rows, links and method are the same; nobody can tell the difference.
+"""Scores of an earlier night are taken over, but for the families concerned; nobody can tell the difference.
 
 A home that remembers is held, file by file and row by row, against one that scores everybody every night.
 """
@@ -18,17 +18,16 @@ from kampungkb.linkage import link
 from kampungkb.run import Run
 from kampungkb.scoring import load_methodology, score
 from kampungkb.scoring.methodology import Methodology
-from kampungkb.scoring.unchanged import FAMILY_SCORE
+from kampungkb.scoring.step import FAMILY_SCORE
 from tests.conftest import AS_OF
 from tests.integration.lake_content import content
 from tests.integration.validation_landing import run_in
 from tests.oracle.accepted import write_accepted
-from tests.oracle.population import Row, population
+from tests.oracle.changes import CHANGES, Tables
+from tests.oracle.population import population
 from tests.seeds import seeds
 
 pytestmark = pytest.mark.integration
-
-Tables = dict[str, list[Row]]
 
 
 @dataclass
@@ -39,13 +38,13 @@ class Homes:
     scoring: Run
     method: Methodology
 
-    def night(self, tables: Tables, day: date, **how: Any) -> dict[str, Any]:
+    def night(self, tables: Tables, day: date, what: str = "", **how: Any) -> dict[str, Any]:
         """Link and score in both, and hold what they wrote against each other; returns what was written."""
         written = [
             self._written(replace(run, as_of=day, **how), tables)
             for run in (self.remembering, replace(self.scoring, force=True))
         ]
-        assert written[0] == written[1], f"on {day}"
+        assert written[0] == written[1], f"on {day}, {what}"
         return written[0]
 
     def _written(self, run: Run, tables: Tables) -> dict[str, Any]:
@@ -96,16 +95,77 @@ def test_a_night_on_which_nothing_turns_copies_the_scores(homes: Homes, taken_ov
     assert len({path.read_bytes() for path in files}) == 1
 
 
-def _another_answer(homes: Homes, tables: Tables) -> None:
+@pytest.mark.parametrize("seed", seeds(3))
+def test_after_each_kind_of_change_the_rows_are_those_of_scoring_everybody(
+    seed: int, homes: Homes, taken_over: Callable[[], list[date]]
+) -> None:
+    """Rows that change, appear, vanish, move between families and villages; persons that merge and part."""
+    dice = random.Random(seed)
+    tables = population(seed, families=150, as_of=AS_OF)
+    homes.night(tables, AS_OF)
+    for night, change in enumerate(CHANGES, start=1):
+        change(tables, dice)
+        homes.night(tables, AS_OF + timedelta(night), change.__name__)
+    assert taken_over() == [AS_OF + timedelta(night) for night in range(len(CHANGES))]
+
+
+@pytest.mark.parametrize("seed", seeds(5))
+def test_whatever_comes_together_the_rows_are_those_of_scoring_everybody(
+    seed: int, homes: Homes, taken_over: Callable[[], list[date]]
+) -> None:
+    """Several changes a night, and nights that are done again, late, or further away."""
+    dice = random.Random(100 + seed)
+    tables = population(100 + seed, families=150, as_of=AS_OF)
+    homes.night(tables, AS_OF)
+    for _ in range(4):
+        chosen = dice.sample(CHANGES, 4)
+        for change in chosen:
+            change(tables, dice)
+        day = AS_OF + timedelta(dice.choice((0, 1, 2, 20)))
+        homes.night(tables, day, ", ".join(change.__name__ for change in chosen))
+    assert taken_over()
+
+
+def test_what_scoring_does_not_read_concerns_nobody(homes: Homes, taken_over: Callable[[], list[date]]) -> None:
+    tables = population(5, families=30, as_of=AS_OF)
+    for card in tables["peserta"]:
+        card |= {"tglTMT": None, "tglTAT": None}
+    homes.night(tables, AS_OF)
+    for family in tables["keluarga"]:
+        family["ALAMAT"] = "JALAN LAIN"
+    for record in tables["biodata_wni"]:
+        record["tmpt_lhr"] = "DABO"
+    homes.night(tables, AS_OF + timedelta(1))
+    assert taken_over() == [AS_OF]
+    files = sorted(homes.remembering.settings.lake.glob(f"scores/*/{FAMILY_SCORE}"))
+    assert len({path.read_bytes() for path in files}) == 1
+
+
+def _more_than_a_third(homes: Homes, tables: Tables) -> None:
+    for family in tables["keluarga"][: len(tables["keluarga"]) // 2]:
+        family["P.04"] = 1 if family["P.04"] == 2 else 2
+
+
+def _rows_are_gone(homes: Homes, tables: Tables) -> None:
+    """Retention deletes accepted rows of the earlier night, and one differs tonight."""
     tables["keluarga"][0]["P.04"] = 1 if tables["keluarga"][0]["P.04"] == 2 else 2
+    for path in homes.remembering.settings.lake.glob("accepted/*/family_survey/keluarga.parquet"):
+        path.unlink()
 
 
-def _another_record(homes: Homes, tables: Tables) -> None:
-    tables["biodata_wni"][0]["akta_lhr"] = 1 if tables["biodata_wni"][0]["akta_lhr"] == 2 else 2
+def _rows_were_cleaned(homes: Homes, tables: Tables) -> None:
+    """An erasure takes a row out of what the earlier scores were made of."""
+    tables["keluarga"][0]["P.04"] = 1 if tables["keluarga"][0]["P.04"] == 2 else 2
+    for path in homes.remembering.settings.lake.glob("accepted/*/family_survey/keluarga.parquet"):
+        pq.write_table(pq.read_table(path).slice(1), path)
 
 
-def _a_source_is_missing(homes: Homes, tables: Tables) -> None:
+def _the_insurance_is_missing(homes: Homes, tables: Tables) -> None:
     del tables["peserta"]
+
+
+def _the_registry_is_missing(homes: Homes, tables: Tables) -> None:
+    del tables["biodata_wni"]
 
 
 def _another_method(homes: Homes, tables: Tables) -> None:
@@ -130,9 +190,19 @@ def _cleaned(homes: Homes, tables: Tables) -> None:
 
 @pytest.mark.parametrize(
     "happens",
-    [_another_answer, _another_record, _a_source_is_missing, _another_method, _damaged, _removed, _cleaned],
+    [
+        _more_than_a_third,
+        _rows_are_gone,
+        _rows_were_cleaned,
+        _the_insurance_is_missing,
+        _the_registry_is_missing,
+        _another_method,
+        _damaged,
+        _removed,
+        _cleaned,
+    ],
 )
-def test_where_anything_else_is_different_everybody_is_scored(
+def test_where_the_earlier_night_is_of_no_use_everybody_is_scored(
     happens: Callable[[Homes, Tables], None], homes: Homes, taken_over: Callable[[], list[date]]
 ) -> None:
     tables = population(7, families=40, as_of=AS_OF)

@@ -19,6 +19,7 @@ TYPES = {
     "date": pa.date32(),
     "timestamp": pa.timestamp("us", tz="UTC"),
 }
+NO_KEY = ("data_keluarga", "source_key")
 PERSON_TABLE = {"family_survey": "anggota", "civil_registry": "biodata_wni", "health_insurance": "peserta"}
 
 
@@ -26,7 +27,7 @@ def schema_of(table: Table, source: str) -> pa.Schema:
     fields = [pa.field(column.name, TYPES.get(column.kind, pa.string())) for column in table.columns]
     doubtful = {"KELUARGA": ["NO_KK"], "ANGGOTA": ["K.01"]}.get(table.name, [])
     fields += [pa.field(f"{name}__doubtful", pa.bool_()) for name in doubtful]
-    fields += [pa.field("source_key", pa.string()), pa.field("village_code", pa.string())]
+    fields += [pa.field(name, pa.string()) for name in ("source_key", "village_code") if (table.name, name) != NO_KEY]
     if source == "family_survey":
         fields += [pa.field("file", pa.string()), pa.field("sheet", pa.string()), pa.field("row_number", pa.int32())]
     return pa.schema(fields)
