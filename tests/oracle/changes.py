@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 
 from tests.oracle.population import VILLAGES, Row
 
@@ -139,6 +139,19 @@ def two_persons_turn_out_to_be_one(tables: Tables, dice: random.Random) -> None:
     dice.choice(others).update({column: one[column] for column in ("K.01", "K.01__doubtful", "K.02", "K.04")})
 
 
+def a_family_of_somebody_surveyed_twice_was_visited_earlier(tables: Tables, dice: random.Random) -> None:
+    """What the person is like is told by the other family, which stays as it is."""
+    families: dict[tuple[str, date], set[str]] = {}
+    for member in tables["anggota"]:
+        if member["K.01"] and member["K.04"]:
+            families.setdefault((member["K.01"], member["K.04"]), set()).add(member["KODE_KELUARGA"])
+    for codes in families.values():
+        if len(codes) > 1:
+            visited = [family for family in tables["keluarga"] if family["KODE_KELUARGA"] in codes]
+            first, *_, last = sorted(visited, key=lambda family: family["TGL_PENDATAAN"])
+            first["TGL_PENDATAAN"] = last["TGL_PENDATAAN"] - timedelta(30)
+
+
 def a_person_turns_out_to_be_two(tables: Tables, dice: random.Random) -> None:
     record = _linked_record(tables, dice)
     for member in tables["anggota"]:
@@ -165,6 +178,7 @@ CHANGES: tuple[Change, ...] = (
     a_family_card_is_registered,
     a_family_card_is_registered,
     two_persons_turn_out_to_be_one,
+    a_family_of_somebody_surveyed_twice_was_visited_earlier,
     a_person_turns_out_to_be_two,
 )
 """Each in its turn: some of them go on from the ones before."""
