@@ -13,6 +13,7 @@ import duckdb
 import pytest
 from sqlalchemy import Engine, insert, text
 
+from kampungkb.errors import AuditError
 from kampungkb.run import Run
 from kampungkb.warehouse import audit, content, differences, embedded, publish
 from kampungkb.warehouse.connect import engine_of
@@ -21,7 +22,7 @@ from kampungkb.warehouse.models import Base
 from kampungkb.warehouse.staging import DATED, MARTS_SQL, staged_columns, staging, tables_read
 from tests.conftest import AS_OF
 from tests.integration.test_publish import contents, rows, schemas
-from tests.integration.warehouse_lake import CHECKS, Night, night
+from tests.integration.warehouse_lake import BATU_BERDAUN, CHECKS, DABO, Night, night
 
 pytestmark = pytest.mark.integration
 
@@ -59,6 +60,12 @@ def taken(caplog: pytest.LogCaptureFixture) -> int:
     return int(said[-1].split(" tables as")[0].rpartition(" ")[2])
 
 
+def by_what_moved(caplog: pytest.LogCaptureFixture) -> int:
+    """Of how many tables the last publication staged what moved alone."""
+    said = [record.getMessage() for record in caplog.records if record.getMessage().startswith("Staged")]
+    return int(said[-1].split(" by what moved")[0].rpartition(" ")[2])
+
+
 LOADS = (0, 1, 2, 2, 3, 5, 4, 5, 6, 7)
 """Days that are loaded: one after the other, some again, one late (a backfill)."""
 
@@ -68,11 +75,11 @@ def test_loads_that_know_what_stands_there_leave_what_loads_that_do_not_leave(
 ) -> None:
     caplog.set_level("INFO")
     other = engine_of(forgetful.connections["warehouse"])
-    first = night(seed=1, count=40, rejected=3)
+    first = night(seed=1, count=40, rejected=3, pairs=("one", "two"))
     fewer = dataclasses.replace(first, families=first.families[:-3])
     of_day: dict[int, Night] = {
         **dict.fromkeys((0, 1, 2, 4), first),
-        3: fewer,
+        3: dataclasses.replace(fewer, pairs=("two",)),
         5: fewer,
         6: dataclasses.replace(fewer, checks=CHECKS[:-1], stale=frozenset({"civil_registry"})),
         7: dataclasses.replace(fewer, kampung_kb=first.kampung_kb + "2104022001,2020-01-01,,\n"),
@@ -89,15 +96,93 @@ def test_loads_that_know_what_stands_there_leave_what_loads_that_do_not_leave(
     other.dispose()
 
 
+def with_few_moved(first: Night) -> dict[int, Night]:
+    """Nights in which families get other answers, move, go, come and come back, and problems are solved."""
+    one, two, three, *others = first.families
+    answered = dataclasses.replace(one, survey=two.survey, integrated=three.integrated, evidence="1m--------")
+    moved = dataclasses.replace(two, village=BATU_BERDAUN if two.village == DABO else DABO, members=5)
+    come = dataclasses.replace(three, code="99990000000000000")
+    return {
+        1: dataclasses.replace(first, families=[answered, two, three, *others]),
+        2: dataclasses.replace(first, families=[answered, moved, *others], rejected=first.rejected - 1, pairs=("two",)),
+        3: dataclasses.replace(first, families=[answered, moved, come, *others], rejected=first.rejected - 1),
+        4: first,
+        5: dataclasses.replace(
+            first,
+            families=[dataclasses.replace(one, members=7), two, three, *others],
+            kampung_kb=first.kampung_kb.replace("2018", "2019"),
+        ),
+    }
+
+
+def test_of_few_moved_families_and_problems_they_alone_are_staged_and_the_rows_are_those_of_a_load_of_everything(
+    warehouse_run: Run, warehouse_engine: Engine, forgetful: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    other = engine_of(forgetful.connections["warehouse"])
+    first = night(seed=1, count=40, rejected=10, pairs=("one", "two"))
+    staged: list[int] = []
+    for day, of_day in {0: first, **with_few_moved(first)}.items():
+        for run, engine in ((forgetful, other), (warehouse_run, warehouse_engine)):
+            if run is forgetful and day:
+                with engine.begin() as connection:
+                    content.forget(connection)
+            on = dataclasses.replace(run, run_id=f"run-{day}", as_of=AS_OF + timedelta(day))
+            publish(on, *of_day.write(on))
+        staged.append(by_what_moved(caplog))
+        assert everything(warehouse_engine) == everything(other), f"day {day}"
+    assert staged == [0, 1, 2, 1, 2, 1]
+    other.dispose()
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "rule"),
+    [
+        ("family_key", "null", "family_key must not be null"),
+        ("village_code", "null", "village_code must not be null"),
+        ("basis", "'other'", "basis must be one of survey, integrated"),
+        ("basis", "'integrated'", "family_key, basis together must be unique"),
+        ("ibangga", "101", "ibangga must lie from 0 to 100"),
+        ("village_code", "'9999999999'", "the village stands in the region reference"),
+        ("family_key", "'unknown'", "every family has one row in each basis"),
+        ("family_key", "'unknown'", "the family stands in the crosswalk"),
+        ("states", "'1'", "states, provenances and evidence hold one character an indicator"),
+    ],
+)
+def test_what_moved_is_judged_as_everything_is(
+    warehouse_run: Run, warehouse_engine: Engine, column: str, value: str, rule: str
+) -> None:
+    first = night(seed=1, count=40)
+    publish(warehouse_run, *first.write(warehouse_run))
+    before = contents(warehouse_engine)
+    told: list[set[str]] = []
+    for force in (False, True):
+        tonight = dataclasses.replace(warehouse_run, run_id="run-2", as_of=AS_OF + timedelta(1), force=force)
+        references = first.write(tonight)
+        path = references[-1].path / "family_score.parquet"
+        one = f"if(place = 1, {value}, {column})"
+        rows_of = duckdb.read_parquet(str(path)).query("found", "select *, row_number() over () as place from found")
+        broken = rows_of.query("found", f"select * exclude (place) replace ({one} as {column}) from found")
+        broken.write_parquet(f"{path}.new")
+        Path(f"{path}.new").replace(path)
+        with pytest.raises(AuditError) as stopped:
+            publish(tonight, *references)
+        told.append(set(str(stopped.value).split(": ", 1)[1].split("; ")))
+    assert told[0] == told[1]
+    assert rule in str(told[0])
+    assert contents(warehouse_engine) == before
+
+
 def test_an_unchanged_night_writes_what_has_its_date_and_leaves_the_rest_alone(
     warehouse_run: Run, warehouse_engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    publish(warehouse_run, *night().write(warehouse_run))
+    same = night(pairs=("one", "two"))
+    publish(warehouse_run, *same.write(warehouse_run))
     assert taken(caplog) == 0
     before = contents(warehouse_engine)
     tonight = dataclasses.replace(warehouse_run, run_id="run-2", as_of=AS_OF + timedelta(1))
-    published = publish(tonight, *night().write(tonight))
+    published = publish(tonight, *same.write(tonight))
     assert taken(caplog) > 30
     after = contents(warehouse_engine)
     written = {name for name in before if after[name] != before[name]}
@@ -111,6 +196,7 @@ def test_an_unchanged_night_writes_what_has_its_date_and_leaves_the_rest_alone(
     assert rows(warehouse_engine, "select distinct run_id from ops.quarantine") == [{"run_id": "run-2"}]
     seen = rows(warehouse_engine, "select distinct first_seen, last_seen from core.quarantine_history")
     assert seen == [{"first_seen": AS_OF, "last_seen": tonight.as_of}]
+    assert rows(warehouse_engine, "select distinct first_seen, last_seen from vault.match_review") == seen
 
 
 REVERSED = "select * exclude (place) from (select *, row_number() over () as place from found) order by place desc"

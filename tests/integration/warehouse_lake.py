@@ -122,6 +122,7 @@ class Night:
     last_change: date | None = None
     sources: tuple[str, ...] = ("family_survey", "civil_registry", "health_insurance")
     persons: list[Person] | None = None
+    pairs: tuple[str, ...] = ()
     regions: str = REGIONS
     kampung_kb: str = KAMPUNG_KB
 
@@ -221,7 +222,7 @@ class Night:
             linked_since=([date(2026, 1, 1)] * len(rows), pa.date32()),
             model_version=([None] * len(rows), pa.string()),
         )
-        write_empty(folder / "match_review.parquet", "vault.match_pair")
+        write_pairs(folder / "match_review.parquet", self.pairs)
         write_empty(folder / "duplicate_record.parquet", "vault.duplicate_record")
         write(
             folder / "family_link.parquet",
@@ -357,6 +358,17 @@ def counted(path: Path, keys: dict[str, list[str]], counts: dict[str, list[int]]
     """A Parquet file of keys and counts."""
     texts = {name: (values, pa.string()) for name, values in keys.items()}
     write(path, **texts, **{name: (values, pa.int64()) for name, values in counts.items()})
+
+
+def write_pairs(path: Path, keys: Sequence[str]) -> None:
+    """The pairs for review: the first record of the registry and one of the insurance, under each review key."""
+    write_empty(path, "vault.match_pair")
+    first = {"left_source": "civil_registry", "left_key": f"{0:016d}", "right_source": "health_insurance"}
+    rows = [
+        {**first, "review_key": key, "right_key": f"{n:013d}", "comparison": "[]", "linked": False, "doubt": "conflict"}
+        for n, key in enumerate(keys)
+    ]
+    pq.write_table(pa.Table.from_pylist(rows, schema=pq.read_schema(path)), path)
 
 
 def write_empty(path: Path, table: str) -> None:

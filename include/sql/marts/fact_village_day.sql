@@ -1,29 +1,20 @@
--- What of a village can be added up: families, members, and sums of scores with the families behind them. Sums are
--- taken in numeric, so that the order of rows cannot change the last digit.
+-- What of a village can be added up, for as_of. Sums have the digits they need and no zeros behind them.
 -- Grain: one row per village and basis, for as_of. Key: as_of, village_code, basis.
-with basis (basis) as (
-    values ('survey'), ('integrated')
-)
-
 select
     :as_of as as_of,
-    village.village_code,
-    basis.basis,
-    count(family.family_key) as families,
-    coalesce(sum(family.members), 0) as members,
-    count(family.ketentraman) as ketentraman_families,
-    coalesce(sum(cast(family.ketentraman as numeric)), 0) as ketentraman_sum,
-    count(family.kemandirian) as kemandirian_families,
-    coalesce(sum(cast(family.kemandirian as numeric)), 0) as kemandirian_sum,
-    count(family.kebahagiaan) as kebahagiaan_families,
-    coalesce(sum(cast(family.kebahagiaan as numeric)), 0) as kebahagiaan_sum,
-    count(family.ibangga) as ibangga_families,
-    coalesce(sum(cast(family.ibangga as numeric)), 0) as ibangga_sum,
-    count(*) filter (where family.category = 'rentan') as rentan,
-    count(*) filter (where family.category = 'berkembang') as berkembang,
-    count(*) filter (where family.category = 'tangguh') as tangguh
-from village
-cross join basis
-left join family_score as family
-    on village.village_code = family.village_code and basis.basis = family.basis
-group by village.village_code, basis.basis
+    village_code,
+    basis,
+    families,
+    members,
+    ketentraman_families,
+    trim_scale(ketentraman_sum) as ketentraman_sum,
+    kemandirian_families,
+    trim_scale(kemandirian_sum) as kemandirian_sum,
+    kebahagiaan_families,
+    trim_scale(kebahagiaan_sum) as kebahagiaan_sum,
+    ibangga_families,
+    trim_scale(ibangga_sum) as ibangga_sum,
+    rentan,
+    berkembang,
+    tangguh
+from village_measure

@@ -1,20 +1,27 @@
 -- The pairs for review once this load has listed its own: a pair that is listed no more stays without doubt, as long
 -- as both of its records stand in their sources.
+-- When it was listed last stands in it only then, so that a pair which stays listed need not be written.
 -- Grain: one row per pair of records. Key: review_key.
 with listed as (
     select
         tonight.*,
         coalesce(published.first_seen, :as_of) as first_seen,
-        :as_of as last_seen
+        cast(null as date) as last_seen
     from reviewed_pair as tonight
     left join vault.match_pair as published on tonight.review_key = published.review_key
+),
+
+newest as (
+    select max(as_of) as as_of from ops.load_run
 ),
 
 settled as (
     select
         published.*,
-        first_link.person_key = second_link.person_key as together
+        first_link.person_key = second_link.person_key as together,
+        coalesce(published.last_seen, newest.as_of) as listed_last
     from vault.match_pair as published
+    cross join newest
     inner join person_link as first_link
         on published.left_source = first_link.source and published.left_key = first_link.source_key
     inner join person_link as second_link
@@ -83,5 +90,5 @@ select
     together as linked,
     null as doubt,
     first_seen,
-    last_seen
+    listed_last as last_seen
 from settled

@@ -66,6 +66,21 @@ with expected as (
     group by source
 ),
 
+record as (
+    select
+        source,
+        count(*) as counted
+    from person_link
+    group by source
+),
+
+scored as (
+    select
+        count(*) filter (where basis = 'survey') as families,
+        count(*) as counted
+    from family_score
+),
+
 staged as (
     select
         source,
@@ -94,9 +109,8 @@ staged as (
     select
         source,
         'person records accepted' as subject,
-        count(*) as counted
-    from person_link
-    group by source
+        counted
+    from record
     union all
     select
         'family_survey' as source,
@@ -107,21 +121,20 @@ staged as (
     select
         source,
         'person records linked' as subject,
-        count(*) as counted
-    from person_link
-    group by source
+        counted
+    from record
     union all
     select
         'family_survey' as source,
         'families scored' as subject,
-        count(distinct family_key) as counted
-    from family_score
+        families as counted
+    from scored
     union all
     select
         'family_survey' as source,
         'rows scored' as subject,
-        count(*) as counted
-    from family_score
+        counted
+    from scored
 )
 
 select

@@ -1,32 +1,29 @@
 -- Measures of the families of every village, district and regency: means over families with a value, never over
--- villages. Means are taken in numeric, so that the order of rows cannot change the last digit. The category is the
+-- villages, out of sums in numeric, so that the order of rows cannot change the last digit. The category is the
 -- methodology's first level whose bounds hold the rounded mean.
 -- Grain: one row per region (village, district, regency) and basis. Key: code, basis.
-with basis (basis) as (
-    values ('survey'), ('integrated')
-),
-
-measured as (
+with measured as (
     select
         coalesce(village.village_code, village.district_code, village.regency_code) as code,
-        basis.basis,
-        count(family.family_key) as families,
-        round(avg(cast(family.ketentraman as numeric)), 12) as ketentraman,
-        round(avg(cast(family.kemandirian as numeric)), 12) as kemandirian,
-        round(avg(cast(family.kebahagiaan as numeric)), 12) as kebahagiaan,
-        round(avg(cast(family.ibangga as numeric)), 12) as ibangga,
-        count(*) filter (where family.category = 'rentan') as rentan,
-        count(*) filter (where family.category = 'berkembang') as berkembang,
-        count(*) filter (where family.category = 'tangguh') as tangguh
+        measure.basis,
+        sum(measure.families) as families,
+        round(trim_scale(sum(measure.ketentraman_sum)) / nullif(sum(measure.ketentraman_families), 0), 12)
+            as ketentraman,
+        round(trim_scale(sum(measure.kemandirian_sum)) / nullif(sum(measure.kemandirian_families), 0), 12)
+            as kemandirian,
+        round(trim_scale(sum(measure.kebahagiaan_sum)) / nullif(sum(measure.kebahagiaan_families), 0), 12)
+            as kebahagiaan,
+        round(trim_scale(sum(measure.ibangga_sum)) / nullif(sum(measure.ibangga_families), 0), 12) as ibangga,
+        sum(measure.rentan) as rentan,
+        sum(measure.berkembang) as berkembang,
+        sum(measure.tangguh) as tangguh
     from village
-    cross join basis
-    left join family_score as family
-        on village.village_code = family.village_code and basis.basis = family.basis
+    inner join village_measure as measure on village.village_code = measure.village_code
     group by
         grouping sets (
-            (village.village_code, basis.basis),
-            (village.district_code, basis.basis),
-            (village.regency_code, basis.basis)
+            (village.village_code, measure.basis),
+            (village.district_code, measure.basis),
+            (village.regency_code, measure.basis)
         )
 )
 

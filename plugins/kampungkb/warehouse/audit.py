@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,7 @@ from sqlalchemy import Engine
 from kampungkb.beforehand import import_beforehand
 from kampungkb.errors import AuditError, ConfigurationError
 from kampungkb.settings import EXPECTATIONS
+from kampungkb.warehouse.moved import CAME
 from kampungkb.warehouse.staging import LOADER, staged_columns, tables_read
 
 log = logging.getLogger(__name__)
@@ -27,15 +28,17 @@ PREFIX = "warehouse_"
 _COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0}
 
 
-def audit(engine: Engine, schema: str, same: Collection[str] = ()) -> int:
+def audit(engine: Engine, schema: str, same: Collection[str] = (), moved: Collection[str] = ()) -> int:
     """Run the warehouse suites on the staging schema; returns the number of expectations that held.
 
-    A suite about `same` tables alone, which hold what they held when they were published, held then and is left out.
+    A rule about `same` tables alone, which hold what they held when they were published, held then and is left out. One
+    with `by_unit` in its `meta` holds of a table where it holds of each unit by itself: of a `moved` table it is asked
+    about the units that moved, unless it looks at another table that is not the same.
 
     Raises :class:`AuditError` that names each rule that does not hold, with the number of rows.
     """
     begun = time.monotonic()
-    if not (paths := suites(same)):
+    if not suites(same):
         log.info("Audit: every table holds what was judged before")
         return 0
     faults: list[str] = []
@@ -49,13 +52,12 @@ def audit(engine: Engine, schema: str, same: Collection[str] = ()) -> int:
             kwargs={"isolation_level": "AUTOCOMMIT"},  # a rule is one query: no transaction to open and end around it
         )
         try:
-            for path in paths:
-                suite = _read_suite(gx, path)
-                table = path.stem.removeprefix(PREFIX)
+            for path, table, rules in ((suite, *asked) for suite in suites(same) for asked in due(suite, same, moved)):
+                suite = _read_suite(gx, path, rules)
                 asset = source.add_table_asset(table, table_name=table)
                 batch = asset.add_batch_definition_whole_table("all").get_batch()
                 results = batch.validate(suite, result_format=_COUNTS_ONLY).results
-                found = [fault for result in results if (fault := _fault(table, result))]
+                found = [fault for result in results if (fault := _fault(_table(path), result))]
                 faults += found
                 held += len(results) - len(found)
         finally:
@@ -79,10 +81,34 @@ def suites(same: Collection[str] = ()) -> list[Path]:
 
 def looked_at(path: Path) -> set[str]:
     """The staged tables that a suite looks at: its own, and those that its rules name."""
-    rules = json.loads(path.read_text(encoding="utf-8"))["expectations"]
-    queries = (rule["kwargs"].get("unexpected_rows_query", "") for rule in rules)
-    named = {name for query in queries for name in tables_read(query)} & _staged_names()
-    return {path.stem.removeprefix(PREFIX)} | named
+    return {_table(path)}.union(*(_named(rule) for rule in _rules(path)))
+
+
+def due(
+    path: Path, same: Collection[str] = (), moved: Collection[str] = ()
+) -> Iterable[tuple[str, list[dict[str, Any]]]]:
+    """The rules of a suite to ask, with the staged table to ask them of."""
+    table = _table(path)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for rule in _rules(path):
+        others = _named(rule) - {*same, table}
+        if table not in same or others:
+            by_unit = table in moved and rule["meta"].get("by_unit") and not others
+            found.setdefault(CAME + table if by_unit else table, []).append(rule)
+    return found.items()
+
+
+def _table(path: Path) -> str:
+    return path.stem.removeprefix(PREFIX)
+
+
+def _rules(path: Path) -> list[dict[str, Any]]:
+    rules: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["expectations"]
+    return rules
+
+
+def _named(rule: Mapping[str, Any]) -> set[str]:
+    return tables_read(rule["kwargs"].get("unexpected_rows_query", "")) & _staged_names()
 
 
 @cache
@@ -108,9 +134,9 @@ def _raised(info: dict[str, Any]) -> bool:
     )
 
 
-def _read_suite(gx: Any, path: Path) -> Any:
+def _read_suite(gx: Any, path: Path, rules: Sequence[Mapping[str, Any]]) -> Any:
     try:
-        return gx.ExpectationSuite(**json.loads(path.read_text(encoding="utf-8")))
+        return gx.ExpectationSuite(**json.loads(path.read_text(encoding="utf-8")) | {"expectations": rules})
     except (OSError, ValueError, TypeError, gx.exceptions.GreatExpectationsError) as fault:
         raise ConfigurationError(f"The audit suite {path.name} cannot be used: {fault}. Correct the file.") from None
 

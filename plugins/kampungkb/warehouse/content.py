@@ -30,6 +30,7 @@ from sqlalchemy import (
     inspect,
     literal,
     select,
+    true,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, array
@@ -58,6 +59,12 @@ BY_DATE = {
     name.partition(".")[2]: name for name in ("core.fact_village_day", *INDEX_MARTS.values(), "mart.data_quality")
 }
 """The tables with rows for each `as_of`, by the staged tables that hold those of a load."""
+ADDITIVE = {
+    "village_measure": "core.fact_village_day",
+    "indicator_count": "mart.indicator_coverage",
+    "agreement_count": "mart.source_agreement",
+}
+"""The staged counts and sums that add up over families, by the table that shows them with what follows from them."""
 _SPELLS = {staged: history for history, staged in HISTORIES.items() if staged != "family_score"}
 
 
@@ -149,6 +156,12 @@ def as_published(
     }
     if name == "region_measure":
         return union_all(*(_measures(tables[mart], f"{level}_code", newest) for level, mart in INDEX_MARTS.items()))
+    if name == "reviewed_pair":
+        pair = tables["vault.match_pair"]
+        return _rows(pair, columns, {"comparison": cast(pair.c.comparison, Text)}).where(pair.c.last_seen.is_(None))
+    if name in ADDITIVE:
+        shown = tables[ADDITIVE[name]]
+        return _rows(shown, columns).where(shown.c.as_of == newest if "as_of" in shown.c else true())
     if name in BY_DATE:
         dated = tables[BY_DATE[name]]
         return _rows(dated, columns, own).where(dated.c.as_of == newest)

@@ -58,6 +58,8 @@ def apply(connection: Connection, target: Table, staged: Table, scope: Scope = N
     made = select(*(staged.c[n] for n in names))
     if is_empty(connection, target):
         return fill(connection, target, made)
+    if is_empty(connection, target, within):
+        return connection.execute(insert(target).from_select(names, made)).rowcount
     if not keys:
         if _same_rows(connection, select(*(target.c[n] for n in names)).where(within), made):
             return 0
@@ -81,9 +83,10 @@ def _same_rows(connection: Connection, these: Select[Any], those: Select[Any]) -
     return not connection.execute(select(differ)).scalar_one()
 
 
-def is_empty(connection: Connection, table: Table) -> bool:
-    """Whether a table has no row."""
-    return not connection.execute(select(exists(select(1).select_from(table)))).scalar_one()
+def is_empty(connection: Connection, table: Table, within: ColumnElement[bool] | None = None) -> bool:
+    """Whether a table has no row, or none within a condition."""
+    rows = select(1).select_from(table)
+    return not connection.execute(select(exists(rows if within is None else rows.where(within)))).scalar_one()
 
 
 def fill(connection: Connection, target: Table, made: Select[Any]) -> int:

@@ -14,6 +14,7 @@ from kampungkb.errors import AuditError
 from kampungkb.warehouse import spells
 from kampungkb.warehouse.differences import Scope, apply, fill, is_empty
 from kampungkb.warehouse.models import Base
+from kampungkb.warehouse.moved import CAME
 from kampungkb.warehouse.staging import Staging
 
 HISTORY = "core.quarantine_spell"
@@ -43,15 +44,19 @@ def place_in_history(connection: Connection, staged: Staging, as_of: date) -> di
 def place_spells(connection: Connection, staged: Staging, name: str, as_of: date) -> int:
     """Bring a table of `spells.HISTORIES` up to what a load for `as_of` says; returns the rows changed.
 
-    Only keys whose spells differ are looked at; the latest load's are as they were where it says what the one before it
-    said. Raises :class:`AuditError` where spells of a key would overlap.
+    Only keys whose spells differ are looked at, and of a table of which few units moved only those; the latest load's
+    are as they were where it says what the one before it said. Raises :class:`AuditError` where spells of a key would
+    overlap.
     """
-    history, tables = Base.metadata.tables[name], staged.tables
+    history, tables, said = Base.metadata.tables[name], staged.tables, spells.HISTORIES[name]
     if spells.settled(history, staged.same):
         return 0
+    within = None
+    if said in staged.moved and spells.settled(history, {*staged.same, said}):
+        tables, within = {**tables, said: tables[CAME + said]}, lambda rows: staged.within_moved(said, rows)
     if is_empty(connection, history):
         return fill(connection, history, spells.first_spells(history, tables, as_of))
-    staged.insert(connection, spells.moved_name(history), spells.moved_keys(history, tables, as_of))
+    staged.insert(connection, spells.moved_name(history), spells.moved_keys(history, tables, as_of, within))
     staged.insert(connection, history.name, spells.spells(history, tables, as_of))
     if overlaps := connection.execute(spells.overlapping(history, tables)).scalar_one():
         raise AuditError(
@@ -74,11 +79,13 @@ def place_linkage(connection: Connection, staged: Staging, as_of: date) -> dict[
 
     For a load of the greatest `as_of` only, within the transaction of its publication. What changed is judged against
     the history before `as_of`, so the same date again replaces its own changes (and touches none that stay the same).
-    A crosswalk that is the one of the load before has no changes.
+    A crosswalk that is the one of the load before has no changes, and the same pairs listed with it are the same pairs.
     """
-    scopes: dict[str, Scope] = {MATCH_PAIR: None}
+    scopes: dict[str, Scope] = {}
     if "person_link" not in staged.same:
-        scopes = {LINK_HISTORY: {"as_of": as_of}, **scopes}
+        scopes[LINK_HISTORY] = {"as_of": as_of}
+    if not staged.same.issuperset(("person_link", "reviewed_pair")):
+        scopes[MATCH_PAIR] = None
     for name in scopes:
         staged.compute_within(connection, Base.metadata.tables[name].name)
     return {

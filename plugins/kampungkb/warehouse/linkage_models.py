@@ -84,7 +84,9 @@ class MatchPair(Base):
         "but the link would contradict another one; null where the latest load has no doubt"
     )
     first_seen: Mapped[date] = col("as_of of the first load that listed the pair")
-    last_seen: Mapped[date] = col("as_of of the last load that listed it")
+    last_seen: Mapped[date | None] = col(
+        "as_of of the last load that listed it; null while it is listed: the latest load"
+    )
 
 
 class MatchDecision(Base):

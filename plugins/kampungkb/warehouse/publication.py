@@ -15,7 +15,7 @@ from typing import Any
 
 import adbc_driver_manager
 import pyarrow as pa
-from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy import Connection, Engine, Table, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DataError, DBAPIError, OperationalError, SQLAlchemyError
 
@@ -28,7 +28,7 @@ from kampungkb.scoring.reading import load_methodology
 from kampungkb.warehouse import content, reference, release
 from kampungkb.warehouse.audit import audit, prepare
 from kampungkb.warehouse.connect import reason, warehouse
-from kampungkb.warehouse.differences import apply
+from kampungkb.warehouse.differences import Scope, apply
 from kampungkb.warehouse.gates import gate_results
 from kampungkb.warehouse.history import (
     EFFECT,
@@ -40,6 +40,7 @@ from kampungkb.warehouse.history import (
 from kampungkb.warehouse.locks import PUBLISH, wait_for
 from kampungkb.warehouse.migrate import migrate
 from kampungkb.warehouse.models import Base, LoadRun
+from kampungkb.warehouse.moved import CAME
 from kampungkb.warehouse.programme import load_programme
 from kampungkb.warehouse.service import contact_files, family_contacts
 from kampungkb.warehouse.spells import HISTORIES
@@ -52,8 +53,9 @@ PROGRAMME_MARTS = (
     "kampung_kb_candidate",
 )
 COMPUTED = (
-    *("dim_date", "dim_region", "kampung_kb", "village", "region_measure", "fact_village_day"),
-    *("village_index", "district_index", "regency_index", "indicator_coverage", "data_quality", "reconciliation"),
+    *("dim_date", "dim_region", "kampung_kb", "village", "village_measure", "fact_village_day", "region_measure"),
+    *("village_index", "district_index", "regency_index", "indicator_count", "indicator_coverage"),
+    *("agreement_count", "data_quality", "reconciliation"),
     *PROGRAMME_MARTS,
     "duplicate_count",
 )
@@ -97,10 +99,10 @@ def publish(
             prepare()
         with staging(engine, run, known) as staged:
             rows = _stage(staged, run, validated, linked, scored, stale, done)
-            taken = f"{len(staged.same)} tables as they are published"
+            taken = f"{len(staged.same)} tables as they are published, {len(staged.moved)} by what moved"
             log.info("Staged %d rows, %s, %.1f s", rows, taken, time.monotonic() - begun)
             try:
-                audit(engine, staged.schema, staged.judged())
+                audit(engine, staged.schema, staged.judged(), staged.moved)
             except AuditError:
                 if known.digests:  # then it may have judged a mixture of two loads
                     with engine.connect() as connection:
@@ -274,10 +276,7 @@ def _apply(engine: Engine, staged: Staging, run: Run, record: dict[str, Any]) ->
             **{name: {"run_id": run.run_id} for name in BY_RUN},
             **({name: None for name in LATEST if tables[name].name not in staged.same} if latest else {}),
         }
-        changed = {
-            name: apply(connection, tables[name], staged.tables[tables[name].name], scope)
-            for name, scope in scopes.items()
-        }
+        changed = {name: _replace(connection, staged, tables[name], scope) for name, scope in scopes.items()}
         changed |= release.release(connection, staged, run.as_of) if latest else {}
         changed |= {**place_in_history(connection, staged, run.as_of), **linkage}
         changed |= {name: place_spells(connection, staged, name, run.as_of) for name in HISTORIES}
@@ -288,6 +287,14 @@ def _apply(engine: Engine, staged: Staging, run: Run, record: dict[str, Any]) ->
             content.record(connection, before, staged.digests)
         _analyze(connection, {EFFECT: changed[EFFECT]})
     return Published(as_of=run.as_of, latest=latest, changed=changed)
+
+
+def _replace(connection: Connection, staged: Staging, table: Table, scope: Scope) -> int:
+    """Make a published table what is staged of it, of its moved units where only they are staged; the rows changed."""
+    if table.name in staged.moved:
+        came = staged.tables[CAME + table.name]
+        return apply(connection, table, came, staged.within_moved(table.name, table))
+    return apply(connection, table, staged.tables[table.name], scope)
 
 
 def _analyze(connection: Connection, changed: Mapping[str, int]) -> None:

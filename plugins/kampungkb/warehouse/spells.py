@@ -6,7 +6,7 @@ spells of these keys. They are made of pieces (before this load, in it, after it
 a re-run or a backfill gives the history that loading in the order of dates would have given.
 """
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from datetime import date
 from typing import Any
 
@@ -29,10 +29,12 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     tuple_,
     union,
     union_all,
 )
+from sqlalchemy.sql.selectable import FromClause
 
 from kampungkb.warehouse.models import LoadRun
 
@@ -68,9 +70,17 @@ def settled(history: Table, same: Container[str]) -> bool:
     return method and HISTORIES[history.fullname] in same
 
 
-def moved_keys(history: Table, staged: Mapping[str, Table], as_of: date) -> CompoundSelect[Any]:
+def moved_keys(
+    history: Table,
+    staged: Mapping[str, Table],
+    as_of: date,
+    within: Callable[[FromClause], ColumnElement[bool]] | None = None,
+) -> CompoundSelect[Any]:
     """Keys whose spells this load changes: those of which the current spell does not say the same already, and those
-    that the history from `as_of` on has and the load has not. On an unchanged night there are none."""
+    that the history from `as_of` on has and the load has not. On an unchanged night there are none.
+
+    Where `within` tells which keys the load may move, `staged` holds what it says of these.
+    """
     tonight, spell = _tonight(history, staged), history.alias("history")
     same_key = and_(*(tonight.c[n] == spell.c[n] for n in keys_of(history)))
     same = [func.row(*(each.c[n] for n in said_of(history))) for each in (tonight, spell)]
@@ -80,7 +90,9 @@ def moved_keys(history: Table, staged: Mapping[str, Table], as_of: date) -> Comp
     return union(
         select(*(tonight.c[n] for n in keys_of(history))).where(~settled.correlate(tonight)),
         select(*(spell.c[n] for n in keys_of(history))).where(
-            or_(spell.c.valid_to.is_(None), spell.c.valid_to >= as_of), ~exists().where(same_key).correlate(spell)
+            or_(spell.c.valid_to.is_(None), spell.c.valid_to >= as_of),
+            ~exists().where(same_key).correlate(spell),
+            within(spell) if within else true(),
         ),
     )
 

@@ -7,7 +7,7 @@ dropped by the next one.
 import logging
 import re
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date
 from pathlib import Path
@@ -21,6 +21,7 @@ from duckdb import DuckDBPyRelation
 from sqlalchemy import (
     Boolean,
     Column,
+    ColumnElement,
     CompoundSelect,
     Connection,
     Date,
@@ -28,9 +29,12 @@ from sqlalchemy import (
     Engine,
     Integer,
     MetaData,
+    Numeric,
     Select,
+    Subquery,
     Table,
     Text,
+    TextClause,
     and_,
     bindparam,
     column,
@@ -46,16 +50,17 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.sql.selectable import SelectBase
+from sqlalchemy.sql.selectable import FromClause, SelectBase
 from sqlalchemy.types import TypeEngine
 
 from kampungkb.errors import WarehouseError
 from kampungkb.run import Run
 from kampungkb.settings import INCLUDE
 from kampungkb.warehouse.connect import libpq_uri
-from kampungkb.warehouse.content import BY_DATE, FILES, Known, as_published, digest, files_digest
+from kampungkb.warehouse.content import ADDITIVE, BY_DATE, FILES, Known, as_published, digest, files_digest
 from kampungkb.warehouse.locks import release_named, try_named
 from kampungkb.warehouse.models import Base
+from kampungkb.warehouse.moved import CAME, GONE, UNIT, UNITS, moved
 from kampungkb.warehouse.spells import HISTORIES, keys_of, moved_name, said_of, spells
 
 log = logging.getLogger(__name__)
@@ -88,6 +93,10 @@ def _integer_columns(*names: str) -> list[Column[Any]]:
     return [Column(name, Integer) for name in names]
 
 
+def _columns_of(table: str, *without: str) -> list[Column[Any]]:
+    return [Column(c.name, c.type) for c in Base.metadata.tables[table].columns if c.name not in without]
+
+
 def _staged_tables(schema: str, run_id: str) -> dict[str, Table]:
     """Every table of the warehouse without keys (the audit looks for what they would refuse), and the helpers."""
     metadata = MetaData(schema=schema)
@@ -112,8 +121,7 @@ def _staged_tables(schema: str, run_id: str) -> dict[str, Table]:
         ],
         "reviewed_pair": [
             Column(c.name, Text if isinstance(c.type, JSONB) else c.type)
-            for c in Base.metadata.tables["vault.match_pair"].columns
-            if c.name not in ("first_seen", "last_seen")
+            for c in _columns_of("vault.match_pair", "first_seen", "last_seen")
         ],
         "region_measure": [
             *_text_columns("code", "basis"),
@@ -122,6 +130,9 @@ def _staged_tables(schema: str, run_id: str) -> dict[str, Table]:
             *_text_columns("category"),
             *(Column(name, Integer) for name in ("rentan", "berkembang", "tangguh")),
         ],
+        "village_measure": _columns_of("core.fact_village_day", "as_of"),
+        "indicator_count": _columns_of("mart.indicator_coverage", "share"),
+        "agreement_count": _columns_of("mart.source_agreement", "evidence_source", "agreement_share"),
         "open_cell": [
             *_text_columns("subject", "item", "cell", "village_code", "district_code", "regency_code"),
             Column("families", Integer),
@@ -161,6 +172,10 @@ def _staged_tables(schema: str, run_id: str) -> dict[str, Table]:
             *_text_columns("caution"),
         ],
     }
+    for name, unit in UNITS.items():
+        rows = metadata.tables[f"{schema}.{name}"].columns
+        helpers[CAME + name] = [Column(c.name, c.type) for c in rows]
+        helpers[UNIT + name] = [Column(n, rows[n].type) for n in unit]
     for history in map(Base.metadata.tables.__getitem__, HISTORIES):
         helpers[moved_name(history)] = _text_columns(*keys_of(history))
     for name in ("dim_family", "dim_person", "dim_village"):
@@ -197,8 +212,9 @@ class Staging:
     """One staging schema: `load` fills a table from Arrow, `compute` from a file of `include/sql/marts`.
 
     A table that holds what it held when the load before was published is not filled but becomes a view on what is
-    published, and is one of `same`; one that holds it under another date is one of `dated`. `digests` are those of all
-    that was loaded.
+    published, and is one of `same`; one that holds it under another date is one of `dated`. One of which few units
+    moved becomes a view on their rows and on what is published of the others, and is one of `moved`. `digests` are
+    those of all that was loaded.
     """
 
     def __init__(
@@ -213,6 +229,7 @@ class Staging:
         self.digests: dict[str, str] = {}
         self.same: set[str] = set()
         self.dated: set[str] = set()
+        self.moved: set[str] = set()
         bounds: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": run.settings.memory,
             "threads": run.settings.threads,
@@ -227,7 +244,11 @@ class Staging:
             made = self.known.digests[name]
         else:
             made = digest(self.lake.read_parquet([str(path) for path in files]), [c.name for c in columns])
-        return 0 if self._held(name, made) else sum(self._copy(name, reader) for reader in readers)
+        if self._held(name, made):
+            return 0
+        if (few := self._load_moved(name, files, [c.name for c in columns])) is not None:
+            return few
+        return sum(self._copy(name, reader) for reader in readers)
 
     def load(self, name: str, rows: pa.Table) -> int:
         """Fill a table from an Arrow table; returns the number of rows."""
@@ -269,10 +290,32 @@ class Staging:
         if settled and (name in JUDGED_ONLY or self._show_published(connection, name, stale_sources)):
             (self.dated if name in BY_DATE else self.same).add(name)
             return 0
-        rows = text(made).bindparams(*parameters).columns(*(column(c.name, c.type) for c in table.columns))
-        source = rows.subquery("made")
         settle(connection, search_path=self.schema)
+        source = self._added(name, made)
+        if source is None:
+            source = _rows_of(text(made).bindparams(*parameters), table)
         return self.insert(connection, name, select(*(source.c[c.name] for c in table.columns)))
+
+    def _added(self, name: str, made: str) -> Subquery | None:
+        """What adds up over families, as it is published and with what moved; None where that is not to be had.
+
+        The statement is asked about the rows that came and about those that are gone, each by the name of all.
+        """
+        published = self._published(name) if name in ADDITIVE else None
+        moves = ", ".join(tables_read(made) & self.moved)
+        if published is None or not self._reads_the_same(made, moves):
+            return None
+        table = self.tables[name]
+        names = [c.name for c in table.columns]
+        adding = [c.name for c in table.columns if isinstance(c.type, Integer | Numeric)]
+        parts = [published.subquery("published")]
+        for rows, sign in ((CAME, ""), (GONE, "-")):
+            signed = ", ".join(f"{sign}{each} as {each}" if each in adding else each for each in names)
+            of_rows = f"with {moves} as (select * from {rows}{moves}) select {signed} from ({made}) as made"
+            parts.append(_rows_of(text(of_rows), table, rows))
+        each = union_all(*(select(*(part.c[n] for n in names)) for part in parts)).subquery("each")
+        summed = select(*(func.sum(each.c[n]).label(n) if n in adding else each.c[n] for n in names))
+        return summed.group_by(*(each.c[n] for n in names if n not in adding)).subquery("made")
 
     def insert(self, connection: Connection, name: str, made: Select[Any] | CompoundSelect[Any]) -> int:
         """Fill a table with the result of a query that has its columns in order; returns the number of rows."""
@@ -280,6 +323,11 @@ class Staging:
         computed = connection.execute(insert(table).from_select(table.c.keys(), made))
         connection.execute(text(f'analyze "{self.schema}"."{name}"'))
         return computed.rowcount
+
+    def within_moved(self, name: str, rows: FromClause) -> ColumnElement[bool]:
+        """Whether a row of a published table belongs to a unit that moved."""
+        units = self.tables[UNIT + name]
+        return exists(select(1).where(*(units.c[c.name] == rows.c[c.name] for c in units.columns)))
 
     def _copy(self, name: str, reader: pa.RecordBatchReader) -> int:
         """Append Arrow batches to a table by binary COPY; returns the number of rows."""
@@ -313,6 +361,38 @@ class Staging:
         self.digests[FILES + name] = made = files_digest(files)
         return self.known.digests.get(FILES + name) == made and name in self.known.digests
 
+    def _load_moved(self, name: str, files: Sequence[Path], columns: Sequence[str]) -> int | None:
+        """Stage the units of a table that moved, and show the others as they are published; returns the rows staged.
+
+        None where the files that it was published from are gone, or many units moved.
+        """
+        before = self._before(files)
+        if name not in UNITS or files_digest(before) != self.known.digests.get(FILES + name):
+            return None
+        few = moved(self.lake, files, before, columns, UNITS[name])
+        published = self._published(name)
+        if few is None or published is None:
+            return None
+        self._copy(UNIT + name, few.units.to_arrow_reader(65_536))
+        rows = self._copy(CAME + name, few.came.to_arrow_reader(65_536).cast(_arrow_schema(self.tables[name].columns)))
+        every = published.subquery("published")
+        came, within = self.tables[CAME + name], self.within_moved(name, every)
+        with self.engine.begin() as connection:
+            self._show(connection, GONE + name, select(every).where(within))
+            connection.exec_driver_sql(f'drop table "{self.schema}"."{name}"')
+            self._show(connection, name, union_all(select(every).where(~within), select(came)))
+        self.moved.add(name)
+        return rows
+
+    def _before(self, files: Sequence[Path]) -> list[Path]:
+        """The same files of the load that is published; none where one is not there."""
+        lake, newest = self.run.settings.lake, self.known.as_of
+        if newest is None or not all(path.is_relative_to(lake) for path in files):
+            return []
+        dates = {self.run.as_of.isoformat(): newest.isoformat()}
+        found = [lake.joinpath(*(dates.get(part, part) for part in path.relative_to(lake).parts)) for path in files]
+        return found if all(path.exists() for path in found) else []
+
     def _held(self, name: str, made: str) -> bool:
         """Note the digest of a table; whether the table shows now what is published, and need not be filled."""
         self.digests[name] = made
@@ -327,11 +407,14 @@ class Staging:
         query = self._published(name, stale_sources)
         if query is None:
             return False
-        view, columns = f'"{self.schema}"."{name}"', ", ".join(f'"{c.name}"' for c in self.tables[name].columns)
-        shown = query.compile(dialect=connection.dialect, compile_kwargs=_LITERAL)
-        connection.exec_driver_sql(f"drop table {view}")
-        connection.exec_driver_sql(f"create view {view} ({columns}) as {shown}")
+        connection.exec_driver_sql(f'drop table "{self.schema}"."{name}"')
+        self._show(connection, name, query)
         return True
+
+    def _show(self, connection: Connection, name: str, query: SelectBase) -> None:
+        columns = ", ".join(f'"{c.name}"' for c in query.selected_columns)
+        shown = query.compile(dialect=connection.dialect, compile_kwargs=_LITERAL)
+        connection.exec_driver_sql(f'create view "{self.schema}"."{name}" ({columns}) as {shown}')
 
     def _published(self, name: str, stale_sources: Sequence[str] = ()) -> SelectBase | None:
         if self.known.as_of is None:
@@ -347,8 +430,13 @@ class Staging:
         differs = union_all(except_all(staged, published), except_all(published, staged)).subquery("differs")
         return not connection.execute(select(exists(select(1).select_from(differs)))).scalar_one()
 
-    def _reads_the_same(self, statement: str) -> bool:
-        return (tables_read(statement) & self.tables.keys()) <= self.same
+    def _reads_the_same(self, statement: str, *but: str) -> bool:
+        return (tables_read(statement) & self.tables.keys()) <= self.same.union(but)
+
+
+def _rows_of(statement: TextClause, table: Table, name: str = "made") -> Subquery:
+    """What a statement returns, with the types of a table's columns."""
+    return statement.columns(*(column(c.name, c.type) for c in table.columns)).subquery(name)
 
 
 def settle(connection: Connection, **settings: str) -> None:
@@ -398,9 +486,13 @@ def _drop(keeper: Connection, schema: str) -> None:
     release_named(keeper, schema)
 
 
+def _arrow_schema(columns: Iterable[Column[Any]]) -> pa.Schema:
+    return pa.schema([(c.name, _ARROW[type(c.type)]) for c in columns])
+
+
 def _parquet_reader(path: Path, columns: Sequence[Column[Any]]) -> pa.RecordBatchReader:
     """The columns of a Parquet file in batches, cast to the types of the table."""
-    schema = pa.schema([(c.name, _ARROW[type(c.type)]) for c in columns])
+    schema = _arrow_schema(columns)
     try:
         file = pq.ParquetFile(path)
         missing = [name for name in schema.names if name not in file.schema_arrow.names]
