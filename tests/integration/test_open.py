@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 
 from kampungkb.run import Run
 from kampungkb.warehouse import publish
-from kampungkb.warehouse.staging import MARTS_SQL
+from kampungkb.warehouse.staged_tables import MARTS_SQL
 from tests.conftest import AS_OF
 from tests.integration.warehouse_lake import BATU_BERDAUN, DABO, Family, Night, night, random_families
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from kampungkb.warehouse.staging import MARTS_SQL
+from kampungkb.warehouse.staged_tables import MARTS_SQL
 from tests.conftest import AS_OF
 
 pytestmark = pytest.mark.integration

@@ -19,7 +19,8 @@ from kampungkb.warehouse import audit, content, differences, embedded, publish
 from kampungkb.warehouse.connect import engine_of
 from kampungkb.warehouse.migrate import migrate
 from kampungkb.warehouse.models import Base
-from kampungkb.warehouse.staging import DATED, MARTS_SQL, staged_columns, staging, tables_read
+from kampungkb.warehouse.staged_tables import MARTS_SQL, staged_columns, tables_read
+from kampungkb.warehouse.staging import DATED, staging
 from tests.conftest import AS_OF
 from tests.integration.test_publish import contents, rows, schemas
 from tests.integration.warehouse_lake import BATU_BERDAUN, CHECKS, DABO, Night, night

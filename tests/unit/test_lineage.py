@@ -5,7 +5,7 @@ import pytest
 from kampungkb.scoring.reading import load_methodology
 from kampungkb.settings import PROJECT_ROOT
 from kampungkb.warehouse.lineage import Lineage, origins
-from kampungkb.warehouse.staging import MARTS_SQL, staged_columns
+from kampungkb.warehouse.staged_tables import MARTS_SQL, staged_columns
 
 pytestmark = pytest.mark.unit
 

@@ -20,7 +20,8 @@ from kampungkb.beforehand import import_beforehand
 from kampungkb.errors import AuditError, ConfigurationError
 from kampungkb.settings import EXPECTATIONS
 from kampungkb.warehouse.moved import CAME
-from kampungkb.warehouse.staging import LOADER, staged_columns, tables_read
+from kampungkb.warehouse.staged_tables import staged_columns, tables_read
+from kampungkb.warehouse.staging import LOADER
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from kampungkb.warehouse.connect import warehouse
 from kampungkb.warehouse.lineage import Lineage, Origin, origins
 from kampungkb.warehouse.migrate import migrate
 from kampungkb.warehouse.models import SCHEMAS
-from kampungkb.warehouse.staging import MARTS_SQL, OPEN_PREFIX, spell_statements, staged_columns
+from kampungkb.warehouse.staged_tables import MARTS_SQL, OPEN_PREFIX, spell_statements, staged_columns
 
 PAGE = PROJECT_ROOT / "docs" / "reference" / "data-dictionary.md"
 

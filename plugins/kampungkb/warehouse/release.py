@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 
 from kampungkb.warehouse.differences import Scope, apply
 from kampungkb.warehouse.models import Base
-from kampungkb.warehouse.staging import OPEN_PREFIX, Staging
+from kampungkb.warehouse.staged_tables import OPEN_PREFIX
+from kampungkb.warehouse.staging import Staging
 
 HELPERS = ("open_cell", "open_count")
 MEANS = "core.open_release"
