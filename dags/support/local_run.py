@@ -17,6 +17,7 @@ from airflow.utils.state import DagRunState
 from airflow.utils.types import DagRunTriggeredByType
 from sqlalchemy import select
 
+from kampungkb.beforehand import import_beforehand
 from kampungkb.orchestration.environment import DAGS
 
 DAG_ID = "nightly_load"
@@ -52,6 +53,7 @@ def main(arguments: list[str]) -> int:
         task.retries = 0  # a person is waiting, and may start it again
     # Somebody is looking: nobody has to be told that it is late. Airflow's `dag.test` fails where there is a deadline.
     dag.deadline = None
+    import_beforehand("kampungkb.validation.gx_duckdb")  # all steps share this process: validation finds it there
     run = dag.test(run_after=instant, logical_date=instant, run_conf=json.loads(arguments[2]))
     return 0 if run.state == DagRunState.SUCCESS else 1
 

@@ -47,6 +47,10 @@ class Earlier:
         """The date of the night."""
         return self.made.as_of
 
+    def digests(self, files: Iterable[Path]) -> Digests:
+        """The checksums of some of its files by name, as they were written."""
+        return {file.name: self.made.files[file.name] for file in files}
+
     def is_whole(self) -> bool:
         """Are its files those that were written, to the byte?"""
         written = [self.path / name for name in self.made.files]
@@ -76,15 +80,34 @@ def digests(files: Iterable[Path]) -> dict[str, str]:
     return {file.name: sha256_of(file) for file in sorted(files)}
 
 
-def digests_told(folder: Path, names: Iterable[str]) -> dict[str, str]:
-    """SHA-256 of files as the step that has just written them signed it; of what is not signed, as it is."""
-    signed = made.files if (made := read(folder)) is not None else {}
-    return {name: signed.get(name) or sha256_of(folder / name) for name in sorted(names)}
+def digests_told(files: Iterable[Path]) -> dict[str, str]:
+    """SHA-256 of files by name, as :func:`digest_told`."""
+    return {file.name: digest_told(file) for file in sorted(files)}
 
 
-def sign(folder: Path, recipe: str, as_of: date, inputs: Digests, files: Iterable[Path] | None = None) -> None:
-    """Write `made_of.json` beside the files of a finished folder, with the checksums of all of them or of some."""
-    written = digests(folder.iterdir() if files is None else files)
+def digest_told(file: Path) -> str:
+    """SHA-256 of a file as the step that wrote it signed it; where it did not, or it was replaced since, as it is."""
+    made = read(file.parent)
+    if made is None or file.stat().st_mtime_ns > file.with_name(MADE_OF).stat().st_mtime_ns:
+        return sha256_of(file)
+    return made.files.get(file.name) or sha256_of(file)
+
+
+def sign(
+    folder: Path,
+    recipe: str,
+    as_of: date,
+    inputs: Digests,
+    files: Iterable[Path] | None = None,
+    known: Digests | None = None,
+) -> None:
+    """Write `made_of.json` beside the files of a finished folder, with the checksums of all of them or of some.
+
+    Of what is `known` by its name, because it was carried over, the checksum is not made again.
+    """
+    told = known or {}
+    signed = sorted(folder.iterdir() if files is None else files)
+    written = {file.name: told.get(file.name) or sha256_of(file) for file in signed}
     made = MadeOf(recipe=recipe, as_of=as_of, inputs=dict(inputs), files=written)
     (folder / MADE_OF).write_text(made.model_dump_json(indent=1), encoding="utf-8")
 

@@ -55,6 +55,19 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def carry(file: Path, folder: Path) -> None:
+    """Let a finished file stand in another folder, too: the same bytes, on disk once where the file system can.
+
+    For what can be made again. Files of the lake are replaced and never written into, so neither folder can change the
+    other's.
+    """
+    target = folder / file.name
+    try:
+        os.link(file, target)
+    except OSError:
+        shutil.copyfile(file, target)
+
+
 def _settle(target: Path, workshop: Path) -> None:
     """Undo what was not finished: a retired folder goes back where no new one stands, the rest is removed."""
     fresh, retired = workshop / "new", workshop / "old"

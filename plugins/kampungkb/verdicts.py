@@ -32,7 +32,7 @@ class Profile(_Frozen):
 
     `read` and `rejected` are landed and rejected rows by table, `rules` rejected rows by rule,
     `villages` accepted rows by table and village, `codes` accepted rows by table, coded column and value (missing: the
-    empty text).
+    empty text). `counted_from` is a digest of the files and columns that were counted.
     """
 
     read: dict[str, int]
@@ -40,6 +40,7 @@ class Profile(_Frozen):
     rules: dict[str, int] = {}
     villages: dict[str, dict[str, int]]
     codes: dict[str, dict[str, dict[str, int]]]
+    counted_from: str | None = None
 
 
 class Outcome(_Frozen):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 import openpyxl
 import psutil
 from openpyxl.worksheet.worksheet import Worksheet
@@ -338,7 +339,7 @@ def world(root: Path, server: embedded.ServerInfo, name: str, families: int = 60
     (root / "home").mkdir(mode=0o700)
     generate(sample, families=families, seed=seed, as_of=FIRST - timedelta(1))
     entries = read_entries(sample / "health_insurance" / "peserta.parquet")
-    with InsuranceApi(entries.render(entries.select("2104", None)), overlap=False) as api:
+    with InsuranceApi(msgspec.to_builtins(entries.render(entries.select("2104", None))), overlap=False) as api:
         made = World(root, server, name, api)
         for database in (made.name, made.registry_name):
             embedded.ensure_database(server, database)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from pydantic import SecretStr
 
@@ -70,7 +71,7 @@ def night(
     generate(sample, families=FAMILIES, seed=request.param, as_of=AS_OF)
     load_registry(sample, f"sqlite:///{registry}")
     entries = read_entries(sample / "health_insurance" / "peserta.parquet")
-    with InsuranceApi(entries.render(entries.select("2104", None)), overlap=False) as api:
+    with InsuranceApi(msgspec.to_builtins(entries.render(entries.select("2104", None))), overlap=False) as api:
         connections = {
             FAMILY_WORKBOOKS: Connection(conn_type="fs", extra={"path": str(sample / "family_survey")}),
             CIVIL_REGISTRY: Connection(conn_type="sqlite", host=str(registry)),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kampungkb.sources.insurance_pages import BESIDE, Page, UnreadableAnswer, _parse_by_value, names, parse_page
+from kampungkb.sources.insurance_pages import Page, UnreadableAnswer, _parse_by_value, names, parse_page
 
 OUTER = sorted({name.partition(".")[0] for name in names() if "." in name})
 PLAIN = [name for name in names() if "." not in name]
@@ -52,7 +52,7 @@ def read(body: bytes, parse: Callable[[bytes, int], Page | str] = parse_page) ->
 def test_both_ways_give_the_same_entries(listed: list[dict[str, Any]]) -> None:
     body = answer(listed)
     one, other = read(body), read(body, _parse_by_value)
-    assert one.columns == other.columns
+    assert one.rows == other.rows
     assert (one.fields, one.total, one.limit, one.digest) == (other.fields, other.total, other.limit, other.digest)
     places = list(range(len(listed)))
     assert one.kinds(places) == other.kinds(places)
@@ -61,19 +61,31 @@ def test_both_ways_give_the_same_entries(listed: list[dict[str, Any]]) -> None:
 @given(st.lists(entries | odd_entries, max_size=4))
 def test_what_is_not_of_the_documented_form_is_read_by_value(listed: list[dict[str, Any]]) -> None:
     body = answer(listed)
-    assert read(body).columns == read(body, _parse_by_value).columns
+    assert read(body).rows == read(body, _parse_by_value).rows
 
 
 def test_a_page_of_texts_is_read_at_once() -> None:
     whole = dict.fromkeys(PLAIN, "x") | {outer: dict.fromkeys(_inner(outer), "y") for outer in OUTER}
     page = read(answer([whole, {"noKartu": "1"}]))
     assert page.of_texts
-    assert page.columns["hakKelas.kode"] == ["y", None]
+    assert [row[names().index("hakKelas.kode")] for row in page.rows] == ["y", None]
+
+
+def test_an_object_that_is_null_has_no_values() -> None:
+    page = read(answer([{"noKartu": "1", "hakKelas": None}, {"noKartu": "2", "hakKelas": {"kode": "3"}}]))
+    assert page.of_texts
+    assert [row[names().index("hakKelas.kode")] for row in page.rows] == [None, "3"]
+
+
+@pytest.mark.parametrize(("name", "may"), [("SITI\0 AMINAH", True), ("SITI", False)])
+def test_a_page_tells_whether_a_value_may_hold_what_postgresql_cannot(name: str, may: bool) -> None:
+    page = read(answer([{"noKartu": "1", "nama": name}]))
+    assert (page.of_texts, page.may_hold_nul) == (True, may)
 
 
 def test_fields_beyond_the_contract_tell_entries_apart() -> None:
     page = read(answer([{"noKartu": "1", "hp": "2", "lain": None}, {"noKartu": "1", "hp": None}]))
-    assert page.columns[BESIDE] == ['{"hp": "2"}', None]
+    assert [row[len(names()) :] for row in page.rows] == [('{"hp": "2"}',), ()]
     assert page.fields == {"noKartu", "hp", "lain"}
 
 

@@ -53,4 +53,3 @@ select
     family_card
 from counted
 where records > 1
-order by source, source_key

@@ -13,7 +13,7 @@ from kampungkb.gates.thresholds import Thresholds, thresholds
 from kampungkb.refs import Snapshot, Validated
 from kampungkb.run import Run
 from kampungkb.sources.protocol import Manifest
-from kampungkb.verdicts import Decision, Outcome, Profile, Verdict, read_verdict, write_verdict
+from kampungkb.verdicts import Decision, Outcome, Profile, Verdict, read_verdict, verdicts, write_verdict
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,8 @@ def judge(run: Run, snapshot: Snapshot, validated: Validated, loads: Loads) -> V
     if known is not None and known.decision is not None:
         return known
     limits, manifest = thresholds(snapshot.source), landing.read_manifest(snapshot.path)
-    profile = profile_of(run, validated)
+    last = None if run.force else next(verdicts(run.settings, snapshot.source), None)
+    profile = profile_of(run, validated, last.profile if last else None)
     found = Verdict(
         source=snapshot.source,
         snapshot_id=snapshot.snapshot_id,

@@ -1,7 +1,12 @@
 """The counts of one delivery: landed rows, rejected ones by rule, accepted ones by village and by code."""
 
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
 import duckdb
 
+from kampungkb import carrying
 from kampungkb.contracts import Table, contract
 from kampungkb.engine.duckdb import connect
 from kampungkb.gates.thresholds import thresholds
@@ -13,21 +18,34 @@ from kampungkb.verdicts import UNKNOWN_VILLAGE, Profile
 # A column that no contract codes may hold anything: other values are counted together and never told apart.
 SHORT_CODE = r"^\d{1,3}$"
 OTHER = "other"
+QUARANTINE = "quarantine"
 
 
-def profile_of(run: Run, validated: Validated) -> Profile:
-    """Count a validated delivery from its accepted Parquet files."""
+def profile_of(run: Run, validated: Validated, before: Profile | None = None) -> Profile:
+    """Count a validated delivery from its accepted Parquet files, unless the one before was counted from the same."""
     source = validated.source
     also = thresholds(source).distribution.also
+    tables = {table.name.lower(): table for table in contract(source).tables}
+    coded = {name: _coded(table, also.get(name, ())) for name, table in tables.items()}
+    files = {name: validated.path / f"{name}.parquet" for name in (*tables, QUARANTINE)}
+    counted_from = _digest(files.values(), coded)
+    if before is not None and before.counted_from == counted_from:
+        return before.model_copy(update={"read": validated.read, "rejected": validated.rejected})
     with connect(run) as database:
-        villages, codes = {}, {}
-        for table in contract(source).tables:
-            name = table.name.lower()
-            accepted = f"read_parquet({literal(str(validated.path / f'{name}.parquet'))})"
-            villages[name] = _villages(database, accepted)
-            codes[name] = _codes(database, accepted, _coded(table, also.get(name, ())))
-        rules = _rules(database, f"read_parquet({literal(str(validated.path / 'quarantine.parquet'))})")
-    return Profile(read=validated.read, rejected=validated.rejected, rules=rules, villages=villages, codes=codes)
+        rows = {name: f"read_parquet({literal(str(path))})" for name, path in files.items()}
+        return Profile(
+            read=validated.read,
+            rejected=validated.rejected,
+            rules=_rules(database, rows[QUARANTINE]),
+            villages={name: _villages(database, rows[name]) for name in tables},
+            codes={name: _codes(database, rows[name], coded[name]) for name in tables},
+            counted_from=counted_from,
+        )
+
+
+def _digest(files: Iterable[Path], coded: Mapping[str, Mapping[str, str]]) -> str:
+    told = repr((sorted(carrying.digests_told(files).items()), coded))
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def _rules(database: duckdb.DuckDBPyConnection, quarantine: str) -> dict[str, int]:

@@ -1,11 +1,12 @@
 """The files of a night: what was decided tonight, and what is carried over from the earlier night."""
 
-import shutil
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
+
+from kampungkb import lake
 
 # Most columns hold keys: a dictionary of them would be built in vain.
 _WRITTEN = "compression zstd, compression_level 1, dictionary_size_limit 1000"
@@ -23,12 +24,12 @@ class Output:
         """Write the rows of a query, and with them those of the earlier file whose record was not reopened.
 
         `source` and `key` are the columns that name the record; without them nothing is carried over. Where no
-        record was reopened the earlier file is copied.
+        record was reopened the earlier file is carried over.
         """
         rows = f"({query})"
         if self.carried is not None and source is not None:
             if self._nothing_reopened:
-                shutil.copyfile(self.carried / name, self.folder / name)
+                lake.carry(self.carried / name, self.folder)
                 return
             rows += (
                 f" union all by name (select earlier.* from read_parquet({_literal(self.carried / name)}) as earlier "

@@ -6,9 +6,14 @@ from kampungkb.engine.duckdb import sql_text
 from kampungkb.linkage.names import create_macros
 
 
-def view_sources(connection: DuckDBPyConnection) -> None:
-    """From the accepted tables on the connection make `person_source`, a view of the person records of all sources."""
-    connection.execute(f"create or replace temp view person_source as {sql_text('link_source')}")
+def view_sources(connection: DuckDBPyConnection, *only: str) -> None:
+    """From the accepted tables on the connection make `person_source`, a view of the person records of all sources.
+
+    With `only`, of these sources.
+    """
+    named = ", ".join(f"'{source}'" for source in only)
+    some = f" where source in ({named})" if only else ""
+    connection.execute(f"create or replace temp view person_source as from ({sql_text('link_source')}){some}")
 
 
 def read_sources(connection: DuckDBPyConnection) -> None:

@@ -133,10 +133,14 @@ def write_review(connection: DuckDBPyConnection, model: Model, output: Output) -
     output.write("from decision_in_force order by decision_id", DECISIONS)
 
 
-def write_duplicates(connection: DuckDBPyConnection, as_of: date, output: Output) -> None:
-    """From `every_link`, `repeated_record` and `record_fact` write the persons whom one source holds twice."""
+def find_duplicates(connection: DuckDBPyConnection, as_of: date) -> None:
+    """From `every_link`, `repeated_record` and `record_fact` make `duplicate_record`: whom one source holds twice."""
     connection.execute(f"create temp table duplicate_record as {sql_text('link_duplicate')}", {"as_of": as_of})
-    output.write("from duplicate_record", DUPLICATES)
+
+
+def write_duplicates(output: Output) -> None:
+    """Write `duplicate_record`."""
+    output.write("from duplicate_record order by source, source_key", DUPLICATES)
 
 
 def _create_compared(connection: DuckDBPyConnection, definition: Definition) -> None:

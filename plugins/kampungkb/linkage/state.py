@@ -17,7 +17,7 @@ from pathlib import Path
 
 from kampungkb import carrying, validation
 from kampungkb.carrying import MadeOf, digests_told
-from kampungkb.engine.accepted import SOURCE_OF_PERSONS, SOURCE_OF_TABLE
+from kampungkb.engine.accepted import SOURCE_OF_PERSONS, files_in
 from kampungkb.engine.duckdb import sql_text
 from kampungkb.linkage.blocks import KEYS, key_columns
 from kampungkb.linkage.crosswalk import FAMILY_LINK, PERSON_LINK, RETIRED_LINK
@@ -55,13 +55,9 @@ def recipe(run: Run, model: Model, suite: Suite) -> str:
 
 def inputs_of(validated: Sequence[Validated], decisions: Sequence[Decision]) -> dict[str, str]:
     """Digests of what tonight's links are made of: the accepted tables of the present sources, and the decisions."""
-    tables: dict[Path, list[str]] = {}
-    for reference in validated:
-        for name in ("keluarga", *SOURCE_OF_PERSONS):
-            if SOURCE_OF_TABLE[name] == reference.source:
-                tables.setdefault(reference.path, []).append(f"{name}.parquet")
-    told = {name: digest for path, names in tables.items() for name, digest in digests_told(path, names).items()}
-    return {**told, "decisions": hashlib.sha256(repr(decisions).encode()).hexdigest()}
+    folders = {reference.source: reference.path for reference in validated}
+    files = files_in(folders, "keluarga", *SOURCE_OF_PERSONS)
+    return {**digests_told(files.values()), "decisions": hashlib.sha256(repr(decisions).encode()).hexdigest()}
 
 
 def usable(earlier: Path | None, recipe: str) -> MadeOf | None:

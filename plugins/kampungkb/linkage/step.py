@@ -15,7 +15,14 @@ from kampungkb.engine.accepted import SOURCE_OF_PERSONS, attach
 from kampungkb.engine.duckdb import connect, sql_text
 from kampungkb.errors import ReconciliationError
 from kampungkb.linkage.accuracy import judge_links, read_linked_suite, write_accuracy
-from kampungkb.linkage.crosswalk import assign_keys, latest_before, read_previous, write_crosswalk
+from kampungkb.linkage.crosswalk import (
+    FAMILY_LINK,
+    PERSON_LINK,
+    assign_keys,
+    latest_before,
+    read_previous,
+    write_crosswalk,
+)
 from kampungkb.linkage.decisions import Decision, decisions_for
 from kampungkb.linkage.incremental import TooMuchChanged, decide_changes, decide_everything
 from kampungkb.linkage.model import Model, load_model
@@ -24,6 +31,7 @@ from kampungkb.linkage.prediction import CANDIDATE_PAIR, Predict, predictor
 from kampungkb.linkage.records import read_sources
 from kampungkb.linkage.review import (
     create_decisions,
+    find_duplicates,
     find_repeated,
     looked_at,
     read_facts,
@@ -63,7 +71,7 @@ def link(run: Run, validated: Sequence[Validated], *, expectations: Path = EXPEC
     with lake.replacing(lake.persons(run.settings, run.as_of)) as folder:
         night = _Night(run, validated, decisions, model, suite, predictor(run), earlier, folder)
         linked = _link_what_changed(night, usable(earlier, made_by), inputs)
-        carrying.sign(folder, made_by, run.as_of, inputs, files=())
+        carrying.sign(folder, made_by, run.as_of, inputs, files=(folder / name for name in (FAMILY_LINK, PERSON_LINK)))
     return linked
 
 
@@ -154,7 +162,8 @@ def _write(connection: DuckDBPyConnection, night: _Night, carried: Path | None, 
     find_repeated(connection)
     read_facts(connection, looked_at(night.model.definition))
     write_review(connection, night.model, output)
-    write_duplicates(connection, night.run.as_of, output)
+    find_duplicates(connection, night.run.as_of)
+    write_duplicates(output)
     done()
     write_accuracy(connection, night.run, night.folder, night.suite)
 

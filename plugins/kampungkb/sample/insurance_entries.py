@@ -1,12 +1,13 @@
 """The entries that the insurance server offers: kept as Arrow, found by regency and date, rendered page by page."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 from kampungkb.errors import ConfigurationError
 
 REGENCY = "kodeKabupaten"
-_Render = Callable[[NDArray[np.int64]], list[dict[str, Any]]]
+_Render = Callable[[NDArray[np.int64]], Sequence[Any]]
+"""Gives the entries at some places as objects that msgspec writes as JSON."""
 
 
 def nested(flat: dict[str, Any]) -> dict[str, Any]:
@@ -36,21 +38,48 @@ def nested(flat: dict[str, Any]) -> dict[str, Any]:
     return entry
 
 
-def _nested_columns(table: pa.Table) -> pa.Table:
-    """The same rows with dotted columns as fields of structs, as :func:`nested` nests one of them."""
-    columns: dict[str, Any] = {}
-    for name in table.column_names:
+def _columns_of_fields(names: Sequence[str]) -> dict[str, str | dict[str, str]]:
+    """The column of each field of an entry; of a field with fields of its own, the columns of these."""
+    fields: dict[str, Any] = {}
+    for name in names:
         outer, _, inner = name.partition(".")
-        column = table[name].combine_chunks()
         if inner:
-            columns.setdefault(outer, {})[inner] = column
+            fields.setdefault(outer, {})[inner] = name
         else:
-            columns[name] = column
-    arrays = {
-        name: pa.StructArray.from_arrays(list(column.values()), list(column)) if isinstance(column, dict) else column
-        for name, column in columns.items()
-    }
-    return pa.table(arrays)
+            fields[name] = name
+    return fields
+
+
+def _object_type(fields: Iterable[str]) -> type[msgspec.Struct]:
+    """A type of objects with these fields; they are made and written as JSON in a third of the time of a dict's."""
+    names = {f"field_{number}": field for number, field in enumerate(fields)}
+    return msgspec.defstruct("Entry", [(name, Any) for name in names], rename=names, gc=False)
+
+
+def _values(column: "pa.ChunkedArray[Any]") -> list[Any]:
+    """The values of a column; texts by way of numpy, which makes them in half the time."""
+    values: list[Any] = column.to_numpy().tolist() if column.type == pa.string() else column.to_pylist()
+    return values
+
+
+def _renderer(table: pa.Table) -> _Render:
+    """Makes the entries at some rows of a table with dotted columns, nested as :func:`nested` nests one of them."""
+    fields = _columns_of_fields(table.column_names)
+    inner = {field: _object_type(columns) for field, columns in fields.items() if isinstance(columns, dict)}
+    entry = _object_type(fields)
+
+    def render(positions: NDArray[np.int64]) -> list[msgspec.Struct]:
+        rows = table.take(positions)
+        values = {name: _values(rows[name]) for name in rows.column_names}
+        of_fields = (
+            [*map(inner[field], *(values[each] for each in columns.values()))]
+            if isinstance(columns, dict)
+            else values[columns]
+            for field, columns in fields.items()
+        )
+        return [*map(entry, *of_fields)]
+
+    return render
 
 
 def _instant(text: Any) -> float:
@@ -95,14 +124,8 @@ def _from_parquet(path: Path) -> Entries:
     villages = table["kodeDesa"].to_pylist()
     declared = table[REGENCY].to_pylist() if REGENCY in names else [None] * len(villages)
 
-    entries = _nested_columns(table.drop_columns([REGENCY] if REGENCY in names else []))
-
-    def render(positions: NDArray[np.int64]) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = entries.take(positions).to_pylist()
-        return rows
-
     return Entries(
-        render,
+        _renderer(table.drop_columns([REGENCY] if REGENCY in names else [])),
         [_regency(known, village) for known, village in zip(declared, villages, strict=True)],
         table["updatedAt"].to_pylist,
     )

@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 SIGNATURE_LIFE = 300  # seconds
 LIMIT_DEFAULT, LIMIT_GREATEST = 500, 1000
+KEPT = 4  # pages
 
 _Places = tuple[str, float | None, int, int]
 """Entries of a regency, changed since an instant: the place of the first, and that behind the last."""
@@ -70,7 +71,7 @@ class _Service:
         self._cons_id, self._secret, self._user_key = cons_id, secret, user_key
         self._faults = FaultBook(faults)
         self._renderer = ThreadPoolExecutor(1)
-        self._ahead: dict[_Places, Future[msgspec.Raw]] = {}
+        self._rendering: dict[_Places, Future[msgspec.Raw]] = {}
         self._seen: list[dict[str, Any]] = []
 
     async def peserta(self, request: Request) -> Response:
@@ -146,16 +147,20 @@ class _Service:
         announced = last * limit + 1 if one_too_many else total
         changed = self._faults.take(page, ("total_changes",))
         announced += changed.by if changed else 0
-        listed = await self._rendered((regency, since, begin, first + limit))
+        asked = self._begin_to_render((regency, since, begin, first + limit))
         if first + limit < total:  # who reads this page asks for the next one
-            coming = regency, since, first + limit, first + 2 * limit
-            self._ahead = {coming: self._renderer.submit(self._render, *coming)}
+            self._begin_to_render((regency, since, first + limit, first + 2 * limit))
+        listed = await asyncio.wrap_future(asked)
         answer = _answer("200", "OK", {"list": listed, "page": page, "limit": limit, "total": announced})
         return _CutResponse(answer.body, headers=answer.headers) if self._cut(page) else answer
 
-    async def _rendered(self, places: _Places) -> msgspec.Raw:
-        ahead = self._ahead.pop(places, None)
-        return await asyncio.wrap_future(ahead or self._renderer.submit(self._render, *places))
+    def _begin_to_render(self, places: _Places) -> Future[msgspec.Raw]:
+        """What is rendered at these places, now or before; the latest few are kept, for whoever asks for them next."""
+        if places not in self._rendering:
+            self._rendering[places] = self._renderer.submit(self._render, *places)
+            for oldest in list(self._rendering)[:-KEPT]:
+                del self._rendering[oldest]
+        return self._rendering[places]
 
     def _render(self, regency: str, since: float | None, begin: int, end: int) -> msgspec.Raw:
         """The entries at these places of those asked for, as a JSON list."""

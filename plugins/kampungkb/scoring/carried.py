@@ -5,12 +5,11 @@ Their rows of scores and profiles are replaced. Counts by village are sums over 
 them is taken out, and what they are is added.
 """
 
-import shutil
 from collections.abc import Container
 from datetime import date
 from pathlib import Path
 
-from kampungkb import carrying
+from kampungkb import carrying, lake
 from kampungkb.contracts import contract
 from kampungkb.engine.accepted import SOURCE_OF_PERSONS
 from kampungkb.engine.duckdb import sql_text
@@ -120,7 +119,7 @@ def _show_concerned(connection: Engine, columns: Columns, night: str, tables: Co
 
 
 def _write_rows(connection: Engine, name: str, earlier: Path, folder: Path) -> None:
-    """Write the rows of everybody; a copy where those concerned have the rows that they had."""
+    """Write the rows of everybody; the earlier file where those concerned have the rows that they had."""
     key, table, order = _ROWS[name]
     file, keys = f"{name}.parquet", f"(select {key} from {table})"
     view(connection, f"earlier_{name}", earlier / file)
@@ -135,7 +134,7 @@ def _write_rows(connection: Engine, name: str, earlier: Path, folder: Path) -> N
         for one, other in (("replaced", "replacing"), ("replacing", "replaced"))
     )
     if connection.execute(f"select 1 from ({differing}) as differing limit 1").fetchone() is None:
-        shutil.copyfile(earlier / file, folder / file)
+        lake.carry(earlier / file, folder)
         return
     write(
         connection,

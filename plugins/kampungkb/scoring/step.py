@@ -42,7 +42,7 @@ def score(run: Run, validated: Sequence[Validated], linked: Linked, methodology:
     method = methodology or load_methodology()
     target = lake.scores(run.settings, run.as_of)
     files = files_of(validated, linked)
-    made_by, inputs = recipe_of(run, method), carrying.digests(files.values())
+    made_by, inputs = recipe_of(run, method), carrying.digests_told(files.values())
     with lake.replacing(target) as folder:
         before = None if run.force else earlier_night(run, made_by, files, inputs)
         with connect(run, in_memory=before is not None) as connection:

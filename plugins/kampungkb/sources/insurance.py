@@ -37,6 +37,8 @@ from kampungkb.sources.protocol import Drift, Extracted, Previous
 
 LIBRARIES: tuple[str, ...] = ()
 KEPT_FOR = timedelta(hours=12)
+AT_ONCE = 2
+"""Pages asked for at a time, where it is known how many there are."""
 BARREN_PAGES = 3
 KINDS_OF_ENTRIES = 20
 MOST_PAGES = 20_000
@@ -115,17 +117,20 @@ def readable_since(connection: Connection, landed: Previous) -> bool:
 def _delivers_as_before(client: Client, service: Service, run: Run, previous: Previous, kept: Path) -> bool:
     """Whether every page has the bytes that it had for the previous snapshot, which had entries.
 
-    What the pages say then, and that the last one is the last, is known. Up to the first other page they are kept.
+    What the pages say then, and that the last one is the last, is known. Those fetched are kept where one is another.
     """
     landed = previous.manifest.tables
     if not (previous.same_origin and previous.same_way and PAGES in landed and landed[PESERTA].rows):
         return False
     before: list[str] = pq.read_table(previous.table(PAGES)).to_pydict()["sha256"]
     _prepare(kept, run, service)
-    for number, digest in enumerate(before, start=1):
-        if not _is_page(client, service, kept, number, digest):
-            return False
-        run.tell(Progress(HEALTH_INSURANCE, "pages", number, len(before)))
+    with ThreadPoolExecutor(AT_ONCE) as fetchers:
+        known = fetchers.map(partial(_is_page, client, service, kept), range(1, len(before) + 1), before)
+        for number, is_known in enumerate(known, start=1):
+            if not is_known:
+                fetchers.shutdown(cancel_futures=True)
+                return False
+            run.tell(Progress(HEALTH_INSURANCE, "pages", number, len(before)))
     log.info("%s: all %d pages are those of snapshot %s", HEALTH_INSURANCE, len(before), previous.manifest.snapshot_id)
     return True
 
@@ -254,8 +259,7 @@ def _write_private(file: Path, content: bytes) -> None:
 def _distinct(page: Page, tally: _Tally) -> pa.Table:
     """The entries not seen before."""
     places = []
-    for place, entry in enumerate(zip(*page.columns.values(), strict=True)):
-        digest = hash(entry)
+    for place, digest in enumerate(map(hash, page.rows)):
         if digest not in tally.digests:
             tally.digests.add(digest)
             places.append(place)
@@ -264,7 +268,11 @@ def _distinct(page: Page, tally: _Tally) -> pa.Table:
         tally.kinds.setdefault(name, Counter()).update(kinds)
     if not page.of_texts or not tally.fields.issuperset(names()):
         tally.fields |= page.fields
-    columns = {name: storable(pa.array(page.columns[name], pa.string())) for name in names()}
+    texts = {
+        name: pa.array(values, pa.string())
+        for name, values in zip(names(), zip(*page.rows, strict=False), strict=False)
+    }
+    columns = {name: storable(values) for name, values in texts.items()} if page.may_hold_nul else texts
     return pa.table(columns).take(pa.array(places, pa.int64())) if len(places) < page.entries else pa.table(columns)
 
 

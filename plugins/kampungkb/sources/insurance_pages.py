@@ -7,10 +7,11 @@ a tenth of the time; any other one value by value. Both give the same columns.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, cached_property
+from operator import attrgetter
 from typing import Any, Literal
 
 import msgspec
@@ -18,9 +19,6 @@ import msgspec
 from kampungkb.connections import HEALTH_INSURANCE
 from kampungkb.contracts import contract
 from kampungkb.sources.cells import number_text
-
-BESIDE = "beside"
-"""The column of an entry's fields that the contract does not name, as JSON."""
 
 LONGEST_COUNT = 18  # digits; the integer of 1e999999999 would take hours
 
@@ -51,12 +49,22 @@ class Page:
         return len(self.listed)
 
     @cached_property
-    def columns(self) -> dict[str, list[str | None]]:
-        """The entries as text, by the contract's dotted names, and `beside`. What an entry does not name is null."""
-        if self.of_texts:
-            return {**{name: _values(self.listed, name) for name in names()}, BESIDE: [None] * self.entries}
-        rows = [flattened(entry) for entry in self.listed]
-        return {**{name: [row.get(name) for row in rows] for name in names()}, BESIDE: [*map(_beside, rows)]}
+    def rows(self) -> list[tuple[str | None, ...]]:
+        """The entries as text, each with the values of the contract's dotted names, in its order.
+
+        What an entry does not name is null. What it says beyond the contract follows as JSON, where it says anything.
+        """
+        if not self.of_texts:
+            return [*map(_row, map(flattened, self.listed))]
+        try:
+            return [*map(_reader(), self.listed)]
+        except AttributeError:  # an object that is null
+            return [*zip(*(_values(self.listed, name) for name in names()), strict=True)]
+
+    @property
+    def may_hold_nul(self) -> bool:
+        """Whether U+0000 can stand in a value."""
+        return not self.of_texts or b"\\u0000" in self.body
 
     @cached_property
     def fields(self) -> frozenset[str]:
@@ -68,7 +76,7 @@ class Page:
         """How often the fields of some entries have values of which kind, as JSON writes them; null has none."""
         counted: dict[str, Counter[str]] = {}
         if self.of_texts:
-            leaves = ((name, self.columns[name][place]) for name in names() for place in places)
+            leaves = (leaf for place in places for leaf in zip(names(), self.rows[place], strict=True))
         else:
             leaves = (leaf for place in places for leaf in _leaves(self.listed[place]))
         for name, value in leaves:
@@ -141,6 +149,12 @@ def _object(fields: Mapping[str, Any]) -> Any:
     return msgspec.defstruct("Entry", told, forbid_unknown_fields=True, gc=False)
 
 
+@cache
+def _reader() -> Callable[[Any], tuple[str | None, ...]]:
+    """Gives the values of an object of the contract, all at once."""
+    return attrgetter(*names())
+
+
 def _values(entries: Sequence[Any], name: str) -> list[str | None]:
     outer, _, inner = name.rpartition(".")
     holders = (getattr(entry, outer) for entry in entries) if outer else entries
@@ -176,10 +190,10 @@ def _text(value: Any) -> str | None:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _beside(row: Mapping[str, str | None]) -> str | None:
-    """The fields beyond the contract that say something; None where there are none."""
-    others = {name: row[name] for name in sorted(row.keys() - set(names())) if row[name] is not None}
-    return json.dumps(others) if others else None
+def _row(entry: Mapping[str, str | None]) -> tuple[str | None, ...]:
+    others = {name: entry[name] for name in sorted(entry.keys() - set(names())) if entry[name] is not None}
+    beside = (json.dumps(others),) if others else ()
+    return (*map(entry.get, names()), *beside)
 
 
 def _count(value: Any) -> int:

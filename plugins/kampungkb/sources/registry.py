@@ -207,8 +207,9 @@ def _merge(merging: duckdb.DuckDBPyConnection, table: Table, before: Path, fresh
     read = f"select {names} from read_parquet($fresh)"
     keys = f'select "{key}" from read_parquet($fresh) where "{key}" is not null'
     replaced = f'select {names} from read_parquet($before) where "{key}" is null or "{key}" in ({keys})'
-    differing = f"(({read}) except all ({replaced})) union all (({replaced}) except all ({read}))"
-    if merging.execute(f"from ({differing}) limit 1", files).fetchone() is None:
+    differing = f"(({read}) except all (from replaced)) union all ((from replaced) except all ({read}))"
+    compared = f"with replaced as materialized ({replaced}) from ({differing}) limit 1"  # read once
+    if merging.execute(compared, files).fetchone() is None:
         shutil.copyfile(before, target)
         return
     merging.execute(

@@ -177,7 +177,7 @@ def _parsed(source: str, column: Column, few: Set[str]) -> tuple[str, ...]:
             return (f"timestamp_of_{source}({name}) as {name}", f"{name} as {text}")
 
 
-def _create_parsed(database: Engine, source: str, table: str, path: Path, asked: str | None) -> None:
+def _create_parsed(database: Engine, source: str, table: str, path: Path) -> None:
     landed = pq.read_schema(path).names
     declared = contract_table(source, table)
     missing = [name for name in (declared.names if declared else ()) if name not in landed]
@@ -190,10 +190,9 @@ def _create_parsed(database: Engine, source: str, table: str, path: Path, asked:
         f"create or replace view landed as select file_row_number as row_id, * "
         f"from read_parquet({literal(str(path))}, file_row_number = true)"
     )
-    columns = [each for each in (declared.columns if declared else ()) if asked is None or each.name in asked]
+    columns = declared.columns if declared else ()
     few = _read_answers_once(database, columns)
     beside = [name for name in landed if declared is None or name.endswith("__cell") or name in PLACE]
-    beside = [name for name in beside if asked is None or name in asked]
     kept = ["row_id", *map(quoted, beside)]
     clean = ", ".join([*kept, *(_read(column, few, f"clean({quoted(column.name)})") for column in columns)])
     answers = ", ".join([*kept, *(_read(column, few, _answer(quoted(column.name), column)) for column in columns)])
@@ -203,15 +202,14 @@ def _create_parsed(database: Engine, source: str, table: str, path: Path, asked:
     )
 
 
-def stage(database: Engine, source: str, table: str, landed: Path | None, *, asked: str | None = None) -> None:
+def stage(database: Engine, source: str, table: str, landed: Path | None) -> None:
     """Create the table `<table>` by `stage_<table>.sql`, from the landed file where there is one.
 
-    Columns every staged table has: `row_id` (unique) and `village` (a village of the reference, or `unknown`). With
-    `asked` (SQL, the staging statement included) only the landed columns that it names are read.
+    Columns every staged table has: `row_id` (unique) and `village` (a village of the reference, or `unknown`).
     Raises :class:`ContractError` where the landed file lacks a column.
     """
     if landed is not None:
-        _create_parsed(database, source, table, landed, asked)
+        _create_parsed(database, source, table, landed)
     database.execute(f"create or replace table {table} as {sql_text(f'stage_{table}')}")
 
 

@@ -18,11 +18,12 @@ from kampungkb.refs import Snapshot, Validated
 from kampungkb.run import Run
 from kampungkb.settings import EXPECTATIONS
 from kampungkb.validation import staging
+from kampungkb.validation.dated import write_dated
 from kampungkb.validation.judging import judge
 from kampungkb.validation.recording import create_records, record, write_accepted
 from kampungkb.validation.results import Results, TableResults, write_results
 from kampungkb.validation.suites import Suite, read_suite
-from kampungkb.validation.unchanged import CHECKS, recipe_of, take_over
+from kampungkb.validation.unchanged import CHECKS, carried_files, recipe_of, take_over
 
 log = logging.getLogger(__name__)
 
@@ -33,12 +34,12 @@ DERIVED = ("family_heads",)
 def validate(run: Run, snapshot: Snapshot, *, expectations: Path = EXPECTATIONS) -> Validated:
     """Judge a landed snapshot by the suites and write `lake/accepted/<as_of>/<source>/`.
 
-    Writes for each contract table `<table>.parquet` (accepted rows, typed), `quarantine.parquet`, `checks.parquet`,
-    `results.json` (what Great Expectations found, in counts), `result.json` and `made_of.json`. What an earlier night
-    found in the same landed rows is taken over, unless the run is forced. Raises :class:`ContractError` where
-    landing lacks a table or column, :class:`ConfigurationError` for a suite or reference that cannot be used,
-    :class:`KampungkbError` for a rule that cannot be checked, and :class:`ReconciliationError` where counts disagree;
-    nothing is written then.
+    Writes for each contract table `<table>.parquet` (accepted rows, typed), and `quarantine.parquet`, `checks.parquet`,
+    `dated_<table>.parquet` (of all landed rows, what the next night asks the date about), `results.json` (what Great
+    Expectations found, in counts), `result.json` and `made_of.json`. What an earlier night found in the same landed
+    rows is taken over, unless the run is forced. Raises :class:`ContractError` where landing lacks a table or column,
+    :class:`ConfigurationError` for a suite or reference that cannot be used, :class:`KampungkbError` for a rule that
+    cannot be checked, and :class:`ReconciliationError` where counts disagree; nothing is written then.
     """
     started = monotonic()
     source = snapshot.source
@@ -53,13 +54,14 @@ def validate(run: Run, snapshot: Snapshot, *, expectations: Path = EXPECTATIONS)
         made_by, landed = recipe_of(run, source, suites), carrying.digests(snapshot.path.glob("*.parquet"))
         nights = target.parents[1].glob(f"????-??-??/{source}")
         before = None if run.force else carrying.earlier(nights, made_by, landed, run.as_of)
-        taken_over = take_over(database, run, snapshot, suites, before, folder) if before else None
+        taken_over = take_over(database, run, source, suites, before, folder) if before else None
         tables = taken_over or _judge(database, run, snapshot, suites, folder)
         last_change = database.execute(sql_text(f"last_change_of_{source}")).fetchone()
         result = _counts(snapshot, folder, target).model_copy(update={"last_change": last_change and last_change[0]})
         write_results(folder, Results(source=source, as_of=run.as_of, stale=snapshot.stale, tables=tables))
         (folder / "result.json").write_text(result.model_dump_json(indent=2), encoding="utf-8")
-        carrying.sign(folder, made_by, run.as_of, landed)
+        known = before.digests(carried_files(before)) if before and taken_over else None
+        carrying.sign(folder, made_by, run.as_of, landed, known=known)
     how = f"taken over from {before.as_of}" if before and taken_over else "judged"
     log.info("%s %s in %.1f s", source, how, monotonic() - started)
     return result
@@ -92,6 +94,7 @@ def _validate_table(
             "Extract the source anew (force)."
         )
     staging.stage(database, snapshot.source, table, landed)
+    write_dated(database, snapshot.source, table, suite, folder)
     outcomes = judge(database, run, table, suite, declared)
     record(database, snapshot.source, table, suite, declared)
     if declared is not None:

@@ -36,6 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.sql.selectable import FromClause, SelectBase
 
+from kampungkb import carrying
 from kampungkb.run import Run
 from kampungkb.settings import EXPECTATIONS, INCLUDE
 from kampungkb.warehouse.models import Base, LoadRun, PublishedContent
@@ -88,8 +89,7 @@ def files_digest(files: Sequence[Path]) -> str:
     """A digest of the bytes of files, and of how they are called within their folders."""
     made = hashlib.sha256()
     for path in files:
-        with path.open("rb") as file:
-            made.update(path.name.encode() + b"\0" + hashlib.file_digest(file, "sha256").digest())
+        made.update(path.name.encode() + b"\0" + bytes.fromhex(carrying.digest_told(path)))
     return made.hexdigest()
 
 
