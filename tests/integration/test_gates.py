@@ -17,6 +17,7 @@ from kampungkb import gates, landing, validation
 from kampungkb.connections import WAREHOUSE, Connection
 from kampungkb.contracts import contract
 from kampungkb.errors import GateClosed, KampungkbError, SourceUnavailable
+from kampungkb.gates import profile
 from kampungkb.gates import thresholds as limits
 from kampungkb.refs import Answer, Question, Snapshot, Validated
 from kampungkb.run import Run
@@ -182,6 +183,16 @@ def test_an_ordinary_night_passes_and_its_figures_are_kept(world: World) -> None
     assert verdict.level == "open"
     assert {outcome.gate for outcome in verdict.outcomes} == {"volume", "rejected", "distribution", "villages"}
     assert verdict.decision is not None and (verdict.decision.accepted, verdict.decision.by) == (True, "gate")
+
+
+def test_a_night_of_the_same_rows_has_the_figures_of_the_night_before_and_counts_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.night()
+    monkeypatch.setattr(profile, "connect", lambda _: pytest.fail("the same rows were counted again"))
+    world.night(1)
+    before, tonight = (world.verdict(f"{day}.1").profile for day in (AS_OF, AS_OF + dt.timedelta(days=1)))
+    assert tonight == before
 
 
 def test_a_closed_gate_lets_the_last_good_snapshot_stand_in_with_the_figures(world: World) -> None:

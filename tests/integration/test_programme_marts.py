@@ -13,10 +13,13 @@ from sqlalchemy import Engine, text
 from kampungkb.errors import AuditError, ConfigurationError
 from kampungkb.lake import accepted, private_folder
 from kampungkb.linkage import link
+from kampungkb.refs import Published
 from kampungkb.run import Run
 from kampungkb.scoring import score
 from kampungkb.warehouse import publish
+from kampungkb.warehouse.history import COMPARED, EFFECT
 from kampungkb.warehouse.programme import RULES, read_rules
+from kampungkb.warehouse.staging import Staging
 from tests.conftest import AS_OF
 from tests.integration.test_score_oracle import frame_of
 from tests.integration.warehouse_lake import CHECKS, DABO, MEPAR, Family, Night, night, write, write_checks
@@ -168,7 +171,7 @@ def test_counts_that_do_not_fit_the_scores_stop_the_publication(warehouse_run: R
         publish(warehouse_run, *references)
 
 
-def effect_night(run: Run, as_of: date, indexes: dict[str, float]) -> None:
+def effect_night(run: Run, as_of: date, indexes: dict[str, float], kampung_kb: slice = slice(3)) -> Published:
     """A load in which each village has families whose index is the given one, on both bases."""
     run = dataclasses.replace(run, as_of=as_of, run_id=f"run-{as_of}")
     families = [Family(f"{v}{n:08d}", v, "1" * 10, "1" * 10) for v in indexes for n in range(2)]
@@ -182,10 +185,10 @@ def effect_night(run: Run, as_of: date, indexes: dict[str, float]) -> None:
     lines = [f"{v},Desa {v},desa,{v[:6]},,," for v in indexes]
     header = "code,name,level,parent,valid_from,valid_to,successor_code"
     (reference / "regions.csv").write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
-    members = [f"{v},2018-01-01,," for v in list(indexes)[:3]]
+    members = [f"{v},2018-01-01,," for v in list(indexes)[kampung_kb]]
     register = ["village_code,valid_from,valid_to,successor_code", *members]
     (reference / "kampung_kb.csv").write_text("\n".join(register) + "\n", encoding="utf-8")
-    publish(run, *references)
+    return publish(run, *references)
 
 
 def test_kampung_kb_are_held_against_their_nearest_villages_over_time(
@@ -214,6 +217,38 @@ def test_kampung_kb_are_held_against_their_nearest_villages_over_time(
     assert half == pytest.approx(4.303 * stdev(changes) / 3**0.5, rel=0.01)  # Student's t with 2 degrees of freedom
     assert end["change"] - end["change_low"] == pytest.approx(half, abs=1e-6)
     assert "bukan bukti" in end["caution"] and "no proof" in end["caution"]
+
+
+def test_a_load_that_follows_is_compared_alone_which_leaves_what_comparing_all_gives(
+    warehouse_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[int] = []
+    insert = Staging.insert
+
+    def counting(staged: Staging, connection: Any, name: str, made: Any) -> int:
+        rows = insert(staged, connection, name, made)
+        compared.extend([rows] if name == COMPARED else [])
+        return rows
+
+    monkeypatch.setattr(Staging, "insert", counting)
+    v = [f"210401200{n}" for n in range(1, 8)]
+    for days, kampung_kb in (
+        (0, slice(3)),
+        (1, slice(3)),
+        (2, slice(1, 3)),
+        (3, slice(4)),
+        (4, slice(4)),
+        (1, slice(4)),
+    ):
+        index = dict(zip(v, (50.0 + days, 52.0, 60.0 - days, 50.0, 51.0 + days, 53.0, 90.0), strict=True))
+        for again in (False, True):  # the same date once more compares all loads
+            changed = effect_night(warehouse_run, AS_OF + timedelta(days), index, kampung_kb).changed[EFFECT]
+            assert (changed == 0) == again, days
+    of_new, of_same = compared[::2], compared[1::2]
+    assert of_same == [1, 2, 3, 4, 5, 5]
+    assert of_new == [1, 1, 1, 4, 1, 5], (
+        "a further Kampung KB is a neighbour no more, and an earlier date is no follower"
+    )
 
 
 def test_rules_that_cannot_be_used_are_named(tmp_path: Any) -> None:

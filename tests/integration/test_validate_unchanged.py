@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from kampungkb.run import SOURCES, Run
 from kampungkb.settings import EXPECTATIONS, Settings
-from kampungkb.validation import validate
+from kampungkb.validation import staging, validate
 from tests.integration.lake_content import content
 from tests.integration.validation_landing import (
     AS_OF,
@@ -129,6 +129,20 @@ def test_a_night_without_news_takes_over_what_was_judged_and_asks_again_what_the
     for days in (1, 4):
         homes.night(AS_OF + timedelta(days), landed)
         assert taken_over().keys() == set(SOURCES)
+
+
+def test_what_the_date_is_asked_about_is_kept_beside_the_accepted_rows(
+    homes: Homes, taken_over: Callable[[], dict[str, date]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    landed = sources()
+    homes.night(AS_OF, landed)
+    read = []
+    stage = staging.stage
+    monkeypatch.setattr(staging, "stage", lambda *given: (read.append(given[1]), stage(*given))[1])
+    homes.night(AS_OF + timedelta(1), landed)
+    assert taken_over().keys() == set(SOURCES)
+    tables = sum(len(tables) for tables in staging.TABLES.values())
+    assert len(read) == tables, "only the home that judges everything reads landed text"
 
 
 def test_a_date_that_accepts_another_row_judges_its_source_anew(

@@ -6,16 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from kampungkb import lake
+from kampungkb.orchestration.surroundings import sample_folder
+from kampungkb.sample import generate
 from kampungkb.settings import Settings
 from kampungkb.warehouse import embedded
 from kampungkb.warehouse.base import SCHEMAS
+from tests.conftest import AS_OF
 from tests.e2e.machine import Machine
+from tests.spark.conftest import SEEDS
 from tests.spark.rows import assert_same, assert_same_rows
 
 pytestmark = pytest.mark.spark
 
-AS_OF = "2026-11-24"
-FAMILIES = "150"
+FAMILIES = 150
+SAME = {"KAMPUNGKB_SAMPLE_FAMILIES": str(FAMILIES), "KAMPUNGKB_PSEUDONYM_KEY": "a key for tests only"}
 OF_A_RUN = {"run_id", "started_at", "finished_at", "seconds"}
 """The columns that name a run or tell its clock."""
 OF_FILES = "ops.published_content"
@@ -30,14 +35,16 @@ class Loads:
     spark: Machine
 
 
-@pytest.fixture(scope="module")
-def loads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loads]:
+@pytest.fixture(scope="module", params=SEEDS, ids=lambda seed: f"seed {seed}")
+def loads(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loads]:
+    """A sample of each seed, loaded on either engine."""
     folder = tmp_path_factory.mktemp("loads")
-    same = {"KAMPUNGKB_SAMPLE_FAMILIES": FAMILIES, "KAMPUNGKB_PSEUDONYM_KEY": "a key for tests only"}
-    made = Loads(Machine(folder / "duckdb", **same), Machine(folder / "spark", **same, KAMPUNGKB_ENGINE="spark"))
+    made = Loads(Machine(folder / "duckdb", **SAME), Machine(folder / "spark", **SAME, KAMPUNGKB_ENGINE="spark"))
     try:
         for machine in (made.duckdb, made.spark):
-            machine.run(AS_OF)
+            sample = sample_folder(Settings(home=lake.private_folder(machine.home)))
+            generate(sample, families=FAMILIES, seed=request.param, as_of=AS_OF)
+            machine.run(AS_OF.isoformat())
         yield made
     finally:
         for machine in (made.duckdb, made.spark):
@@ -78,9 +85,9 @@ def test_every_table_of_the_warehouse_is_duckdbs(loads: Loads) -> None:
 
 
 def test_without_java_the_load_stops_before_it_reads_a_source(tmp_path: Path) -> None:
-    machine = Machine(tmp_path / "home", KAMPUNGKB_SAMPLE_FAMILIES=FAMILIES, KAMPUNGKB_ENGINE="spark")
+    machine = Machine(tmp_path / "home", **SAME, KAMPUNGKB_ENGINE="spark")
     try:
-        done = machine.command("run", "--as-of", AS_OF, JAVA_HOME=str(tmp_path / "no java"))
+        done = machine.command("run", "--as-of", AS_OF.isoformat(), JAVA_HOME=str(tmp_path / "no java"))
         assert done.returncode != 0
         assert "prepare: KAMPUNGKB_ENGINE=spark needs Java 17" in " ".join((done.stdout + done.stderr).split())
         assert not list((machine.home / "lake").glob("landing/*"))

@@ -38,6 +38,28 @@ def test_a_finished_folder_takes_the_place_of_the_old_one(tmp_path: Path) -> Non
     assert _names(target.parent) == ["2026-11-24"]
 
 
+def test_a_carried_file_is_the_same_in_both_folders_until_one_of_them_is_written_anew(tmp_path: Path) -> None:
+    before, tonight = tmp_path / "before", tmp_path / "tonight"
+    _write(before, "first")
+    with lake.replacing(tonight) as folder:
+        lake.carry(before / "rows.txt", folder)
+    assert (tonight / "rows.txt").samefile(before / "rows.txt")
+    _write(tonight, "second")
+    assert (before / "rows.txt").read_text() == "first"
+
+
+def test_where_a_file_cannot_stand_in_two_folders_its_bytes_are_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("no links here")
+
+    _write(tmp_path / "before", "first")
+    monkeypatch.setattr(os, "link", refuse)
+    lake.carry(tmp_path / "before" / "rows.txt", tmp_path)
+    assert (tmp_path / "rows.txt").read_text() == "first"
+
+
 def test_a_failure_leaves_the_old_folder_and_no_trace(tmp_path: Path) -> None:
     target = tmp_path / "scores"
     _write(target, "first")

@@ -2,8 +2,13 @@
 -- nearest villages of its regency that were never Kampung KB in a load, near in families (logarithm) and index at the
 -- first load. difference is the mean over these pairs, change the difference less that of the first load; the
 -- intervals are Student's t over the pairs (quantile by the Cornish-Fisher expansion from the normal one).
--- Grain: one row per load, basis and measure. Key: as_of, basis, measure.
-with value as (
+-- Grain: one row per load of compared_load, basis and measure. Key: as_of, basis, measure.
+with first_load as (
+    select min(as_of) as as_of
+    from mart.village_index
+),
+
+value as (
     select
         measured.as_of,
         measured.basis,
@@ -20,23 +25,31 @@ with value as (
             ('kebahagiaan', measured.kebahagiaan),
             ('ibangga', measured.ibangga)
         ) as value (measure, value)
-    where measured.ibangga is not null
+    where
+        measured.ibangga is not null
+        and measured.as_of in (
+            select compared_load.as_of from compared_load
+            union all
+            select first_load.as_of from first_load
+        )
+),
+
+ever as (
+    select distinct
+        village_code,
+        basis
+    from mart.village_index
+    where kampung_kb
 ),
 
 baseline as (
     select
         measured.*,
-        bool_or(later.kampung_kb) as ever_kampung_kb
+        ever.village_code is not null as ever_kampung_kb
     from mart.village_index as measured
-    inner join mart.village_index as later
-        on measured.village_code = later.village_code and measured.basis = later.basis
-    where
-        measured.ibangga is not null
-        and measured.as_of = (
-            select min(load.as_of)
-            from mart.village_index as load
-        )
-    group by measured.as_of, measured.village_code, measured.basis
+    inner join first_load on measured.as_of = first_load.as_of
+    left join ever on measured.village_code = ever.village_code and measured.basis = ever.basis
+    where measured.ibangga is not null
 ),
 
 neighbour as (
@@ -106,11 +119,7 @@ first_pair as (
             and member.as_of = other.as_of
             and member.basis = other.basis
             and member.measure = other.measure
-    where
-        member.as_of = (
-            select min(load.as_of)
-            from mart.village_index as load
-        )
+    where member.as_of = (select first_load.as_of from first_load)
     group by member.as_of, member.basis, member.measure, member.village_code, member.value
 ),
 
@@ -128,6 +137,7 @@ compared as (
             pair.basis = first_pair.basis
             and pair.measure = first_pair.measure
             and pair.village_code = first_pair.village_code
+    where pair.as_of in (select compared_load.as_of from compared_load)
 ),
 
 summary as (

@@ -12,6 +12,9 @@ from kampungkb.pseudonym import duckdb_macro
 from kampungkb.run import Run
 from kampungkb.settings import INCLUDE, Settings
 
+WRITTEN = "format parquet, compression zstd, compression_level 1, dictionary_size_limit 1000"
+"""How tables are written: most columns hold keys and names, of which a dictionary would be built in vain."""
+
 
 @contextmanager
 def connect(run: Run, *, in_memory: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:

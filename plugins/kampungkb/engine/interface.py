@@ -63,7 +63,7 @@ def view(engine: Engine, name: str, path: Path) -> None:
 
 def write(engine: Engine, query: str, path: Path) -> None:
     """Write the rows of a query as one Parquet file, without passing through Python."""
-    engine.execute(f"copy ({query}) to {_text(path)} (format parquet, compression zstd)")
+    engine.execute(f"copy ({query}) to {_text(path)} ({duckdb.WRITTEN})")
 
 
 def _text(path: Path) -> str:

@@ -7,9 +7,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from kampungkb import lake
-
-# Most columns hold keys: a dictionary of them would be built in vain.
-_WRITTEN = "compression zstd, compression_level 1, dictionary_size_limit 1000"
+from kampungkb.engine.duckdb import WRITTEN
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Output:
                 f" union all by name (select earlier.* from read_parquet({_literal(self.carried / name)}) as earlier "
                 f"anti join reopened on earlier.{source} = reopened.source and earlier.{key} = reopened.source_key)"
             )
-        self.connection.execute(f"copy ({rows}) to {_literal(self.folder / name)} (format parquet, {_WRITTEN})")
+        self.connection.execute(f"copy ({rows}) to {_literal(self.folder / name)} ({WRITTEN})")
 
     @cached_property
     def _nothing_reopened(self) -> bool:

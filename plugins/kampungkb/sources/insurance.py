@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -37,8 +38,6 @@ from kampungkb.sources.protocol import Drift, Extracted, Previous
 
 LIBRARIES: tuple[str, ...] = ()
 KEPT_FOR = timedelta(hours=12)
-AT_ONCE = 2
-"""Pages asked for at a time, where it is known how many there are."""
 BARREN_PAGES = 3
 KINDS_OF_ENTRIES = 20
 MOST_PAGES = 20_000
@@ -117,20 +116,17 @@ def readable_since(connection: Connection, landed: Previous) -> bool:
 def _delivers_as_before(client: Client, service: Service, run: Run, previous: Previous, kept: Path) -> bool:
     """Whether every page has the bytes that it had for the previous snapshot, which had entries.
 
-    What the pages say then, and that the last one is the last, is known. Those fetched are kept where one is another.
+    What the pages say then, and that the last one is the last, is known. Up to the first other page they are kept.
     """
     landed = previous.manifest.tables
     if not (previous.same_origin and previous.same_way and PAGES in landed and landed[PESERTA].rows):
         return False
     before: list[str] = pq.read_table(previous.table(PAGES)).to_pydict()["sha256"]
     _prepare(kept, run, service)
-    with ThreadPoolExecutor(AT_ONCE) as fetchers:
-        known = fetchers.map(partial(_is_page, client, service, kept), range(1, len(before) + 1), before)
-        for number, is_known in enumerate(known, start=1):
-            if not is_known:
-                fetchers.shutdown(cancel_futures=True)
-                return False
-            run.tell(Progress(HEALTH_INSURANCE, "pages", number, len(before)))
+    for number, digest in enumerate(before, start=1):
+        if not _is_page(client, service, kept, number, digest):
+            return False
+        run.tell(Progress(HEALTH_INSURANCE, "pages", number, len(before)))
     log.info("%s: all %d pages are those of snapshot %s", HEALTH_INSURANCE, len(before), previous.manifest.snapshot_id)
     return True
 
@@ -258,11 +254,11 @@ def _write_private(file: Path, content: bytes) -> None:
 
 def _distinct(page: Page, tally: _Tally) -> pa.Table:
     """The entries not seen before."""
-    places = []
+    first_place: dict[int, int] = {}
     for place, digest in enumerate(map(hash, page.rows)):
-        if digest not in tally.digests:
-            tally.digests.add(digest)
-            places.append(place)
+        first_place.setdefault(digest, place)
+    places = [place for digest, place in first_place.items() if digest not in tally.digests]
+    tally.digests.update(first_place)
     tally.repeated += page.entries - len(places)
     for name, kinds in page.kinds(places[:KINDS_OF_ENTRIES]).items():
         tally.kinds.setdefault(name, Counter()).update(kinds)
@@ -294,5 +290,5 @@ def _drift(table: Table, tally: _Tally) -> tuple[Drift, ...]:
 
 def _watermark(target: Path) -> str | None:
     """The greatest change time landed, as the service writes it."""
-    times = pq.read_table(target, columns=["updatedAt"])["updatedAt"].to_pylist()
-    return max((time for time in times if time is not None), default=None)
+    greatest: str | None = pc.max(pq.read_table(target, columns=["updatedAt"])["updatedAt"]).as_py()
+    return greatest

@@ -74,12 +74,12 @@ class Page:
 
     def kinds(self, places: Sequence[int]) -> dict[str, Counter[str]]:
         """How often the fields of some entries have values of which kind, as JSON writes them; null has none."""
-        counted: dict[str, Counter[str]] = {}
         if self.of_texts:
-            leaves = (leaf for place in places for leaf in zip(names(), self.rows[place], strict=True))
-        else:
-            leaves = (leaf for place in places for leaf in _leaves(self.listed[place]))
-        for name, value in leaves:
+            columns = zip(names(), zip(*(self.rows[place] for place in places), strict=True), strict=False)
+            texts = {name: len(values) - values.count(None) for name, values in columns}
+            return {name: Counter({"text": count}) for name, count in texts.items() if count}
+        counted: dict[str, Counter[str]] = {}
+        for name, value in (leaf for place in places for leaf in _leaves(self.listed[place])):
             if value is not None:
                 counted.setdefault(name, Counter())[_KINDS.get(type(value), "other")] += 1
         return counted

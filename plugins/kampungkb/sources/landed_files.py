@@ -16,9 +16,6 @@ from kampungkb.sources.protocol import PARQUET_COMPRESSION
 GROUP_ROWS = 20_000
 """At least so many rows stand in one row group, but in the last."""
 
-COPY_OPTIONS = f"format parquet, compression {PARQUET_COMPRESSION}, dictionary_size_limit 1000"
-"""Of DuckDB's `copy`."""
-
 
 def write_landed(path: Path, table: Table, batches: Iterable[pa.Table]) -> int:
     """Write tables with the contract's columns, as text and in its order, as they come; returns their rows."""

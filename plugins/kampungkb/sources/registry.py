@@ -28,7 +28,7 @@ from kampungkb.progress import Progress, Tell
 from kampungkb.run import JAKARTA, Run
 from kampungkb.sources.cells import number_text, storable
 from kampungkb.sources.database import Found, decoded, find_table, reading
-from kampungkb.sources.landed_files import COPY_OPTIONS, write_landed
+from kampungkb.sources.landed_files import write_landed
 from kampungkb.sources.protocol import Drift, Extracted, Previous
 
 LIBRARIES: tuple[str, ...] = ()
@@ -215,7 +215,7 @@ def _merge(merging: duckdb.DuckDBPyConnection, table: Table, before: Path, fresh
     merging.execute(
         f"copy ({read} union all by name select {names} from read_parquet($before) "
         f'where "{key}" is not null and "{key}" not in ({keys})) '
-        f"to '{str(target).replace(chr(39), chr(39) * 2)}' ({COPY_OPTIONS})",
+        f"to '{str(target).replace(chr(39), chr(39) * 2)}' ({engine.WRITTEN})",
         files,
     )
 

@@ -26,7 +26,6 @@ from kampungkb.errors import ConfigurationError, ContractError
 from kampungkb.progress import Progress, Tell, silent
 from kampungkb.run import FAMILY_SURVEY, Run
 from kampungkb.sources.bounded import Exceeded, run_each
-from kampungkb.sources.landed_files import COPY_OPTIONS
 from kampungkb.sources.protocol import PARQUET_COMPRESSION, Drift, Extracted, Previous
 from kampungkb.sources.workbook import Parsed, merged_drift, parse_workbook, schema_of, sha256_of
 
@@ -69,6 +68,7 @@ def extract(run: Run, connection: Connection, previous: Previous | None, folder:
                 shutil.copyfile(previous.table(table.name.lower()), folder / f"{table.name.lower()}.parquet")
         else:
             with engine.connect(run) as database:
+                database.execute("set preserve_insertion_order = true")
                 for table in terms.tables:
                     _write(database, table, Path(scratch), previous, _with_rows(copied, outcome), folder)
     _write_outcome([outcome[file] for file in sorted(outcome)], folder)
@@ -238,7 +238,10 @@ def _write(
     copied: list[str],
     folder: Path,
 ) -> None:
-    """One table: the parts parsed tonight and the rows copied from the previous snapshot."""
+    """One table, by workbook and row: the parts parsed tonight, and what is copied from the snapshot before.
+
+    The parts are in that order already.
+    """
     schema = schema_of(table)
     pq.write_table(schema.empty_table(), scratch / table.name / "none.parquet")
     names = ", ".join(f'"{name}"' for name in schema.names)
@@ -250,9 +253,10 @@ def _write(
         columns = ", ".join(f'"{n}"' if n in landed else f'null::varchar as "{n}"' for n in schema.names)
         queries.append(f"select {columns} from read_parquet($before) where file in (select unnest($copied))")
         values |= {"before": str(before), "copied": copied}
+    order = "order by file, row_number" if len(queries) > 1 else ""
     target = folder / f"{table.name.lower()}.parquet"
     database.execute(
-        f"copy ({' union all '.join(queries)} order by file, row_number) to '{_quoted(target)}' ({COPY_OPTIONS})",
+        f"copy ({' union all '.join(queries)} {order}) to '{_quoted(target)}' ({engine.WRITTEN})",
         values,
     )
 

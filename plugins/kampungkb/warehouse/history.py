@@ -8,7 +8,7 @@ on the loads published before and after `as_of`.
 
 from datetime import date
 
-from sqlalchemy import Connection, or_
+from sqlalchemy import Connection, exists, func, or_, select
 
 from kampungkb.errors import AuditError
 from kampungkb.warehouse import spells
@@ -20,6 +20,8 @@ from kampungkb.warehouse.staging import Staging
 HISTORY = "core.quarantine_spell"
 SOURCE_LOAD = "core.source_load"
 EFFECT = "mart.kampung_kb_effect"
+INDEX = "mart.village_index"
+COMPARED = "compared_load"
 LINK_HISTORY = "vault.person_link_history"
 MATCH_PAIR = "vault.match_pair"
 
@@ -67,11 +69,40 @@ def place_spells(connection: Connection, staged: Staging, name: str, as_of: date
     return apply(connection, history, tables[history.name], spells.within(history, tables, as_of))
 
 
-def compare_kampung_kb(connection: Connection, staged: Staging) -> int:
-    """Compute `mart.kampung_kb_effect` anew over all published loads, this one included; returns the rows changed."""
-    effect = Base.metadata.tables[EFFECT]
+def compare_kampung_kb(connection: Connection, staged: Staging, as_of: date) -> int:
+    """Bring `mart.kampung_kb_effect` up to all published loads, this one included; returns the rows changed.
+
+    Where the load follows those compared before, only it is compared.
+    """
+    effect, measured = (Base.metadata.tables[name] for name in (EFFECT, INDEX))
+    follows = _follows_those_compared(connection, staged, as_of)
+    loads = select(measured.c.as_of).distinct()
+    staged.insert(connection, COMPARED, loads.where(measured.c.as_of == as_of) if follows else loads)
     staged.compute_within(connection, effect.name)
-    return apply(connection, effect, staged.tables[effect.name])
+    return apply(connection, effect, staged.tables[effect.name], {"as_of": as_of} if follows else None)
+
+
+def _follows_those_compared(connection: Connection, staged: Staging, as_of: date) -> bool:
+    """Whether a load leaves what was found about earlier ones: it is new and the latest, and by the same rules.
+
+    It is held against the same first load, too, and no village becomes a Kampung KB with it.
+    """
+    before = staged.known.as_of
+    if before is None or as_of <= before or "effect_rule" not in staged.same:
+        return False
+    effect, measured = (Base.metadata.tables[name] for name in (EFFECT, INDEX))
+    first, compared = (select(func.min(column)) for column in (measured.c.as_of, effect.c.baseline_as_of))
+    then = measured.alias("then")
+    member_then = exists().where(
+        then.c.as_of == before,
+        then.c.kampung_kb,
+        then.c.village_code == measured.c.village_code,
+        then.c.basis == measured.c.basis,
+    )
+    new = exists().where(measured.c.as_of == as_of, measured.c.kampung_kb, ~member_then.correlate(measured))
+    asked = select(first.scalar_subquery() == compared.scalar_subquery(), new)
+    same_first, any_new = connection.execute(asked).one()
+    return bool(same_first) and not any_new
 
 
 def place_linkage(connection: Connection, staged: Staging, as_of: date) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """Publication: stage, audit, then apply the differences in one transaction. Readers see the old state or the new one.
 
 Tables keyed by `as_of` keep their history, and so do `core.quarantine_spell` and the tables with spells
-(`spells.HISTORIES`), in which every load has its place; `mart.kampung_kb_effect` is made anew from all loads; all
+(`spells.HISTORIES`), in which every load has its place; `mart.kampung_kb_effect` compares all loads with the first; all
 others show the greatest `as_of` ever published, so a backfill leaves them alone. The history of the crosswalk is one of
 them: it tells how what they show came about.
 """
@@ -281,7 +281,7 @@ def _apply(engine: Engine, staged: Staging, run: Run, record: dict[str, Any]) ->
         changed |= {**place_in_history(connection, staged, run.as_of), **linkage}
         changed |= {name: place_spells(connection, staged, name, run.as_of) for name in HISTORIES}
         _analyze(connection, changed)
-        changed[EFFECT] = compare_kampung_kb(connection, staged)
+        changed[EFFECT] = compare_kampung_kb(connection, staged, run.as_of)
         _record(connection, run.run_id, record)
         if latest:
             content.record(connection, before, staged.digests)

@@ -100,6 +100,7 @@ def staged_tables(schema: str, run_id: str) -> dict[str, Table]:
         ],
         "candidate_weight": [*_text_columns("measure"), Column("weight", Double)],
         "candidate_indicator": _text_columns("measure", "indicator"),
+        "compared_load": [Column("as_of", Date)],
         "effect_rule": [
             *_integer_columns("neighbours"),
             *(Column(name, Double) for name in ("size_weight", "index_weight", "index_scale", "confidence", "z")),
