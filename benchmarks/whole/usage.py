@@ -1,7 +1,8 @@
 """Memory and processor time of a program with its children, and of the PostgreSQL beside it, sampled while it runs.
 
 Memory is the proportional share (PSS): a page that several processes share counts once. Processor time counts on a
-machine that has other work, too; a child that has ended is in the time of its parent.
+machine that has other work, too: what each process has used since it was last looked at, so that the sum never falls
+where one ends. What a process used in its last half second is lost.
 """
 
 import threading
@@ -52,11 +53,13 @@ class Usage:
 def watched(settings: Settings, process: int) -> Iterator[Usage]:
     """Sample a process and the embedded server of that home until the end of the block."""
     usage, over = Usage(), threading.Event()
+    used: dict[psutil.Process, float] = {}
 
     def sample() -> None:
         while not over.wait(EVERY_SECONDS):
             program, postgres = _program(process), _postgres(settings)
-            processor = sum(map(_seconds, (*program, *postgres)))
+            used.update({each: max(used.get(each, 0.0), _seconds(each)) for each in (*program, *postgres)})
+            processor = sum(used.values())
             memory = (sum(map(_mib, program)), sum(map(_mib, postgres)))
             usage.samples.append(Sample(datetime.now(UTC), *memory, processor))
 
@@ -78,8 +81,8 @@ def _program(process: int) -> list[psutil.Process]:
 
 
 def postgres_seconds(settings: Settings) -> float:
-    """The processor time of the embedded server of that home until now."""
-    return sum(map(_seconds, _postgres(settings)))
+    """The processor time of the embedded server of that home until now, with its processes that have ended."""
+    return sum(sum(each.cpu_times()[:4]) for each in _postgres(settings))
 
 
 def _postgres(settings: Settings) -> list[psutil.Process]:
@@ -100,8 +103,9 @@ def _is_other(process: psutil.Process) -> bool:
 
 
 def _seconds(process: psutil.Process) -> float:
+    """What a process used itself, without the children that it has waited for."""
     try:
-        return float(sum(process.cpu_times()[:4]))
+        return float(sum(process.cpu_times()[:2]))
     except psutil.Error:
         return 0.0
 
