@@ -25,6 +25,7 @@ from kampungkb.lineage.columns import PER_SOURCE, made_of
 from kampungkb.lineage.places import place
 from kampungkb.refs import Published, Snapshot, Validated
 from kampungkb.run import Run
+from kampungkb.validation.dated import PREFIX
 from kampungkb.validation.results import FILE, Outcome, read_results
 from kampungkb.validation.suites import Expectation
 
@@ -40,7 +41,8 @@ def datasets_of(step: str, sources: tuple[str, ...]) -> tuple[list[str], list[st
     persons = [name for name in known if name.startswith("persons/")]
     scores = [name for name in known if name.startswith("scores/")]
     landed = [name for source in sources for name in known if name.startswith(f"landing/{source}/")]
-    accepted = [name for source in sources for name in known if name.startswith(f"accepted/{source}/")]
+    validated = [name for source in sources for name in known if name.startswith(f"accepted/{source}/")]
+    accepted = [name for name in validated if f"/{PREFIX}" not in name]
     judged = [name for name in accepted if name.endswith(("/quarantine", "/checks"))]
     rows = [name for name in accepted if name not in judged]
     warehouse = [name for name in known if name.split(".")[0] in WAREHOUSE_SCHEMAS]
@@ -48,7 +50,7 @@ def datasets_of(step: str, sources: tuple[str, ...]) -> tuple[list[str], list[st
         case "extract":
             return [f"source/{s}/{table.name}" for s in sources for table in contract(s).tables], landed
         case "validate":
-            return landed, accepted
+            return landed, validated
         case "inspect" | "settle":
             return accepted, []
         case "link":

@@ -18,6 +18,7 @@ from kampungkb.lineage.columns import FILE, PER_SOURCE
 from kampungkb.run import FAMILY_SURVEY, SOURCES
 from kampungkb.scoring.reading import load_methodology
 from kampungkb.settings import EXPECTATIONS
+from kampungkb.validation.dated import PREFIX, asked_about
 from kampungkb.validation.suites import read_suite
 from kampungkb.warehouse.dictionary import Relation, catalogue, migrated, warehouse_lineage
 from kampungkb.warehouse.lineage import Column, Lineage, origins
@@ -91,10 +92,14 @@ def _accepted(source: str) -> Iterator[tuple[str, dict[str, dict[str, list[str]]
         landed = f"landing/{source}/{table.name.lower()}"
         elsewhere, of_village = VILLAGE[source]
         village = {f"landing/{source}/{elsewhere}" if elsewhere else landed: of_village}
-        key = {landed: list(read_suite(EXPECTATIONS, table.name.lower()).meta.key)}
+        suite = read_suite(EXPECTATIONS, table.name.lower())
+        key = {landed: list(suite.meta.key)}
         columns = {**{name: {landed: [name]} for name in table.names}, "village_code": village}
         of_persons = {} if table.name == "data_keluarga" else {"source_key": key}
         yield f"accepted/{source}/{table.name.lower()}", columns | of_persons
+        if (asked := asked_about(source, table.name.lower(), suite)) is not None:
+            dated = {name: {landed: [name]} for name in table.names if name in asked}
+            yield f"accepted/{source}/{PREFIX}{table.name.lower()}", {**dated, "village": village}
         quarantine = {"row_key": quarantine["row_key"] | key, "village_code": quarantine["village_code"] | village}
     yield f"accepted/{source}/quarantine", quarantine
     yield f"accepted/{source}/checks", {"village_code": quarantine["village_code"]}

@@ -51,13 +51,20 @@ def can_be_asked_alone(table: str, part: Suite) -> bool:
 
 def write_dated(database: Engine, source: str, table: str, suite: Suite, folder: Path) -> None:
     """Write what the date is asked about in a staged table; nothing where nobody asks."""
-    last_change, part = sql_text(f"last_change_of_{source}"), dated_rules({table: suite}).get(table)
-    if part is None and table not in last_change:
+    asked = asked_about(source, table, suite)
+    if asked is None:
         return
-    asked = "\n".join([last_change, *(str(expectation.kwargs) for expectation in (part.expectations if part else ()))])
     staged = [str(row[0]) for row in database.execute(f"describe {table}").fetchall()]
     named = [quoted(name) for name in staged if name == "village" or (name in asked and name != "row_id")]
     write(database, f"select {', '.join(named)} from {table}", dated_file(folder, table))
+
+
+def asked_about(source: str, table: str, suite: Suite) -> str | None:
+    """SQL that names the columns of a table that the date is asked about; None where nobody asks."""
+    last_change, part = sql_text(f"last_change_of_{source}"), dated_rules({table: suite}).get(table)
+    if part is None and table not in last_change:
+        return None
+    return "\n".join([last_change, *(str(expectation.kwargs) for expectation in (part.expectations if part else ()))])
 
 
 def dated_file(folder: Path, table: str) -> Path:
