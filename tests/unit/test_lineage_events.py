@@ -118,7 +118,7 @@ def test_a_step_that_failed_tells_what_it_would_have_written(run: Run) -> None:
     )
     inputs, outputs = lineage_of(run, "validate", {"snapshot": snapshot})
     assert [Path(each.name).name for each in inputs] == ["peserta", "pages"]
-    assert {Path(each.name).name for each in outputs} == {"peserta", "quarantine", "checks"}
+    assert {Path(each.name).name for each in outputs} == {"peserta", "dated_peserta", "quarantine", "checks"}
 
 
 def test_events_are_kept_in_a_file_a_day_for_the_owner_alone(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
