@@ -41,7 +41,7 @@ test-browser: $(INSTALLED) ## the page in a browser, the workbook in LibreOffice
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/browser.txt
 	KAMPUNGKB_TEST_BROWSER=required $(BIN)/pytest -m browser tests/browser
 
-test-spark: $(INSTALLED) ## steps on a Spark cluster of processes, a whole load on Spark, held against DuckDB's (needs Java 17; twenty minutes)
+test-spark: $(INSTALLED) ## steps on a Spark cluster of processes, whole loads on Spark, held against DuckDB's (needs Java 17; half an hour)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/spark.txt
 	$(BIN)/pytest -m spark tests/spark
 
