@@ -52,7 +52,9 @@ def read(body: bytes, parse: Callable[[bytes, int], Page | str] = parse_page) ->
 def test_both_ways_give_the_same_entries(listed: list[dict[str, Any]]) -> None:
     body = answer(listed)
     one, other = read(body), read(body, _parse_by_value)
-    assert one.rows == other.rows
+    assert one.texts == other.texts
+    assert one.columns == other.columns
+    assert one.digests == other.digests
     assert (one.fields, one.total, one.limit, one.digest) == (other.fields, other.total, other.limit, other.digest)
     places = list(range(len(listed)))
     assert one.kinds(places) == other.kinds(places)
@@ -61,32 +63,73 @@ def test_both_ways_give_the_same_entries(listed: list[dict[str, Any]]) -> None:
 @given(st.lists(entries | odd_entries, max_size=4))
 def test_what_is_not_of_the_documented_form_is_read_by_value(listed: list[dict[str, Any]]) -> None:
     body = answer(listed)
-    assert read(body).rows == read(body, _parse_by_value).rows
+    one, other = read(body), read(body, _parse_by_value)
+    assert (one.texts, one.others or other.others) == (other.texts, other.others)
+
+
+@given(st.text(alphabet='"\\\\[]{}:,ul0dC9 \n\r\t\x00nKartu\u2028\ud800', max_size=30))
+def test_what_is_no_list_of_entries_is_no_answer_and_ends_nothing(listed: str) -> None:
+    body = answer([]).replace(b"[]", listed.encode("utf-8", "surrogatepass"))
+    told: list[Page | str | None] = []
+    for parse in (parse_page, _parse_by_value):
+        try:
+            told.append(parse(body, 1000))
+        except UnreadableAnswer:
+            told.append(None)
+    one, other = told
+    assert (one and isinstance(one, Page) and one.digests) == (other and isinstance(other, Page) and other.digests)
 
 
 def test_a_page_of_texts_is_read_at_once() -> None:
     whole = dict.fromkeys(PLAIN, "x") | {outer: dict.fromkeys(_inner(outer), "y") for outer in OUTER}
     page = read(answer([whole, {"noKartu": "1"}]))
     assert page.of_texts
-    assert [row[names().index("hakKelas.kode")] for row in page.rows] == ["y", None]
+    assert page.texts["hakKelas.kode"].to_pylist() == ["y", None]
+
+
+def test_an_answer_may_have_many_lines() -> None:
+    page = read(json.dumps(json.loads(answer([{"noKartu": "1", "nik": "2"}, {"noKartu": "3"}])), indent=2).encode())
+    assert page.of_texts
+    assert page.texts["nik"].to_pylist() == ["2", None]
 
 
 def test_an_object_that_is_null_has_no_values() -> None:
     page = read(answer([{"noKartu": "1", "hakKelas": None}, {"noKartu": "2", "hakKelas": {"kode": "3"}}]))
     assert page.of_texts
-    assert [row[names().index("hakKelas.kode")] for row in page.rows] == [None, "3"]
+    assert page.texts["hakKelas.kode"].to_pylist() == [None, "3"]
 
 
-@pytest.mark.parametrize(("name", "may"), [("SITI\0 AMINAH", True), ("SITI", False)])
-def test_a_page_tells_whether_a_value_may_hold_what_postgresql_cannot(name: str, may: bool) -> None:
-    page = read(answer([{"noKartu": "1", "nama": name}]))
-    assert (page.of_texts, page.may_hold_nul) == (True, may)
+@pytest.mark.parametrize(("beside", "at_once"), [({}, True), ({"lain": 1}, False)])
+def test_columns_hold_nothing_that_postgresql_cannot(beside: dict[str, int], at_once: bool) -> None:
+    page = read(answer([{"noKartu": "1", "nama": f"SITI{between} AMINAH"} | beside for between in "\0\ufffd"]))
+    assert page.of_texts == at_once
+    assert page.columns["nama"].to_pylist() == ["SITI\ufffd AMINAH"] * 2
+    assert len({*page.digests}) == 2
 
 
 def test_fields_beyond_the_contract_tell_entries_apart() -> None:
     page = read(answer([{"noKartu": "1", "hp": "2", "lain": None}, {"noKartu": "1", "hp": None}]))
-    assert [row[len(names()) :] for row in page.rows] == [('{"hp": "2"}',), ()]
+    assert page.others == ['{"hp": "2"}', None]
+    assert len({*page.digests}) == 2
     assert page.fields == {"noKartu", "hp", "lain"}
+
+
+def test_an_entry_is_the_same_on_any_page() -> None:
+    entry = {"noKartu": "1", "nik": "2"}
+    alone, beside_another = read(answer([entry])), read(answer([entry, entry | {"hp": "3"}]))
+    assert alone.of_texts
+    assert not beside_another.of_texts
+    assert alone.digests[0] == beside_another.digests[0] != beside_another.digests[1]
+
+
+some_values = st.lists(st.none() | st.sampled_from(["", "\1", "a", "\1a"]), min_size=4, max_size=4)
+
+
+@given(some_values, some_values)
+def test_entries_are_the_same_where_their_values_are(one: list[str | None], other: list[str | None]) -> None:
+    page = read(answer([dict(zip(names()[:4], values, strict=True)) for values in (one, other)]))
+    first, second = page.digests
+    assert (first == second) == (one == other)
 
 
 @pytest.mark.parametrize(

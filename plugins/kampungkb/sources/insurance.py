@@ -30,7 +30,6 @@ from kampungkb.errors import ContractError, SourceUnavailable
 from kampungkb.lake import private_folder
 from kampungkb.progress import Progress
 from kampungkb.run import Run
-from kampungkb.sources.cells import storable
 from kampungkb.sources.insurance_api import Client, Service
 from kampungkb.sources.insurance_pages import Page, names, page_digest, parse_page
 from kampungkb.sources.landed_files import write_landed
@@ -255,7 +254,7 @@ def _write_private(file: Path, content: bytes) -> None:
 def _distinct(page: Page, tally: _Tally) -> pa.Table:
     """The entries not seen before."""
     first_place: dict[int, int] = {}
-    for place, digest in enumerate(map(hash, page.rows)):
+    for place, digest in enumerate(page.digests):
         first_place.setdefault(digest, place)
     places = [place for digest, place in first_place.items() if digest not in tally.digests]
     tally.digests.update(first_place)
@@ -264,12 +263,7 @@ def _distinct(page: Page, tally: _Tally) -> pa.Table:
         tally.kinds.setdefault(name, Counter()).update(kinds)
     if not page.of_texts or not tally.fields.issuperset(names()):
         tally.fields |= page.fields
-    texts = {
-        name: pa.array(values, pa.string())
-        for name, values in zip(names(), zip(*page.rows, strict=False), strict=False)
-    }
-    columns = {name: storable(values) for name, values in texts.items()} if page.may_hold_nul else texts
-    return pa.table(columns).take(pa.array(places, pa.int64())) if len(places) < page.entries else pa.table(columns)
+    return page.columns.take(pa.array(places, pa.int64())) if len(places) < page.entries else page.columns
 
 
 def _drift(table: Table, tally: _Tally) -> tuple[Drift, ...]:

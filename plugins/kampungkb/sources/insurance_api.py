@@ -26,7 +26,7 @@ from tenacity import (
 import kampungkb
 from kampungkb.connections import Connection
 from kampungkb.errors import ConfigurationError, SourceRefused, SourceUnavailable
-from kampungkb.sources.insurance_pages import Page, UnreadableAnswer, page_digest, parse_page
+from kampungkb.sources.insurance_pages import Page, UnreadableAnswer, page_digest, page_of, parse_page
 
 LIMIT = 1000
 RETRIES = 5
@@ -218,8 +218,9 @@ class Client:
             raise _Fault(words) from None
         except httpx.InvalidURL:
             raise ConfigurationError("The host of the connection health_insurance makes no valid address.") from None
-        digest = page_digest(body, service.limit)
-        return body, Page(None, service.limit, digest) if digest == known else self._parsed(body)
+        if known is not None and page_digest(body, service.limit) == known:
+            return body, page_of(known, service.limit)
+        return body, self._parsed(body)
 
     def _check_status(self, answer: httpx.Response) -> None:
         status = answer.status_code

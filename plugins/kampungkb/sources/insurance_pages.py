@@ -1,28 +1,33 @@
 """What a page of the health insurance says: its entries, and how many there are in all.
 
-An answer of the documented form, whose values are all text, is read by msgspec into objects made from the contract, in
-a tenth of the time; any other one value by value. Both give the same columns.
+Of an answer of the documented form, whose values are all text, Arrow makes columns at once, beside whatever else the
+interpreter does; any other one is read value by value. Both give the same columns.
 """
 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, cached_property
-from operator import attrgetter
+from itertools import zip_longest
 from typing import Any, Literal
 
 import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json
 
 from kampungkb.connections import HEALTH_INSURANCE
 from kampungkb.contracts import contract
-from kampungkb.sources.cells import number_text
+from kampungkb.sources.cells import number_text, storable
 
 LONGEST_COUNT = 18  # digits; the integer of 1e999999999 would take hours
 
 _KINDS: Mapping[type, str] = {str: "text", bool: "boolean", int: "number", Decimal: "number"}
+_BETWEEN, _NULL = "\0\1", "\0"
+_ONE_LINE = bytes.maketrans(b"\n\r", b"  ")
 
 
 class UnreadableAnswer(ValueError):
@@ -33,52 +38,60 @@ class UnreadableAnswer(ValueError):
 class Page:
     """One page: its entries, the number of all entries as this page tells it (None where it does not), its size.
 
-    `digest` tells its bytes, and the size that was asked for, from those of any other page.
+    `digest` tells its bytes, and the size that was asked for, from those of any other page. `texts` has a column of
+    text for each of the contract's dotted names, in its order; what an entry does not name is null. `others` says, for
+    each entry of a page that was read by value, what it says beyond the contract, as JSON.
     """
 
     total: int | None
     limit: int
     digest: str
-    listed: Sequence[Any] = ()
+    texts: pa.Table
+    others: Sequence[str | None] = ()
+    listed: Sequence[Mapping[str, Any]] | None = None
     body: bytes = b""
-    of_texts: bool = False
 
     @property
     def entries(self) -> int:
         """How many entries it has."""
-        return len(self.listed)
-
-    @cached_property
-    def rows(self) -> list[tuple[str | None, ...]]:
-        """The entries as text, each with the values of the contract's dotted names, in its order.
-
-        What an entry does not name is null. What it says beyond the contract follows as JSON, where it says anything.
-        """
-        if not self.of_texts:
-            return [*map(_row, map(flattened, self.listed))]
-        try:
-            return [*map(_reader(), self.listed)]
-        except AttributeError:  # an object that is null
-            return [*zip(*(_values(self.listed, name) for name in names()), strict=True)]
+        return self.texts.num_rows
 
     @property
-    def may_hold_nul(self) -> bool:
-        """Whether U+0000 can stand in a value."""
-        return not self.of_texts or b"\\u0000" in self.body
+    def of_texts(self) -> bool:
+        """Whether it was read at once: every value is text, every field one of the contract."""
+        return self.listed is None
+
+    @property
+    def columns(self) -> pa.Table:
+        """Its entries as PostgreSQL can hold them: no value has U+0000."""
+        if self.of_texts and b"\\u0000" not in self.body:
+            return self.texts
+        names: list[str] = self.texts.column_names
+        columns: list[Any] = self.texts.combine_chunks().columns
+        return pa.table([*map(storable, columns)], names=names)
+
+    @cached_property
+    def digests(self) -> list[int]:
+        """A number for each entry, which is the same for the same entry, within one process."""
+        parts: list[Any] = [*self.texts.columns, _BETWEEN]
+        joined = pc.binary_join_element_wise(*parts, null_handling="replace", null_replacement=_NULL).to_pylist()
+        return [
+            hash(texts if beside is None else (texts, beside)) for texts, beside in zip_longest(joined, self.others)
+        ]
 
     @cached_property
     def fields(self) -> frozenset[str]:
         """The dotted names of the fields that its entries have."""
-        listed = json.loads(self.body)["response"]["list"] if self.of_texts else self.listed
+        listed: Sequence[Mapping[str, Any]] = self.listed or json.loads(self.body)["response"]["list"]
         return frozenset(name for entry in listed for name, _ in _leaves(entry))
 
     def kinds(self, places: Sequence[int]) -> dict[str, Counter[str]]:
         """How often the fields of some entries have values of which kind, as JSON writes them; null has none."""
-        if self.of_texts:
-            columns = zip(names(), zip(*(self.rows[place] for place in places), strict=True), strict=False)
-            texts = {name: len(values) - values.count(None) for name, values in columns}
-            return {name: Counter({"text": count}) for name, count in texts.items() if count}
         counted: dict[str, Counter[str]] = {}
+        if self.listed is None:
+            some = self.texts.take(pa.array(places, pa.int64()))
+            told = {name: len(places) - some[name].null_count for name in some.column_names}
+            return {name: Counter({"text": count}) for name, count in told.items() if count}
         for name, value in (leaf for place in places for leaf in _leaves(self.listed[place])):
             if value is not None:
                 counted.setdefault(name, Counter())[_KINDS.get(type(value), "other")] += 1
@@ -97,6 +110,11 @@ def page_digest(body: bytes, limit: int) -> str:
     return hashlib.sha256(b"%d\0" % limit + body).hexdigest()
 
 
+def page_of(digest: str, limit: int) -> Page:
+    """A page without entries, or one whose entries are known by its digest."""
+    return Page(None, limit, digest, _schema().empty_table())
+
+
 def parse_page(body: bytes, limit: int) -> Page | str:
     """The content of an answer, or the code with which the service reports a fault.
 
@@ -104,10 +122,29 @@ def parse_page(body: bytes, limit: int) -> Page | str:
     """
     try:
         response = _decoder().decode(body).response
-    except msgspec.DecodeError:
+        texts = _texts(bytes(response.list))
+    except (msgspec.DecodeError, pa.ArrowInvalid, UnicodeDecodeError):
         return _parse_by_value(body, limit)
-    size = max(1, response.limit or limit)
-    return Page(response.total, size, page_digest(body, limit), response.list, body, of_texts=True)
+    return Page(response.total, max(1, response.limit or limit), page_digest(body, limit), texts, body=body)
+
+
+def _texts(listed: bytes) -> pa.Table:
+    """The columns of a well-formed JSON list of objects that have no other fields than the contract names, all of text.
+
+    Raises :class:`pyarrow.ArrowInvalid` where it is another one. Arrow's reader may end the process over what is no
+    object, or no JSON: what it is given here is both.
+    """
+    one = b'{"list":%b}' % listed.translate(_ONE_LINE)
+    whole = pyarrow.json.ReadOptions(use_threads=False, block_size=len(one) + 1)
+    buffer: Any = pa.BufferReader(one)  # the stubs know files alone
+    read = pyarrow.json.read_json(buffer, read_options=whole, parse_options=_form())
+    entries = pc.list_flatten(read["list"])
+    if read["list"].null_count or entries.null_count:
+        raise pa.ArrowInvalid("null is no entry")
+    columns = [pc.struct_field(entries, name.split(".")) for name in names()]
+    for column in columns:
+        column.validate(full=True)
+    return pa.table(columns, schema=_schema())
 
 
 def _parse_by_value(body: bytes, limit: int) -> Page | str:
@@ -116,7 +153,7 @@ def _parse_by_value(body: bytes, limit: int) -> Page | str:
         answer = json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
         code = str(answer["metaData"]["code"]).strip()
         if code == "201":
-            return Page(None, limit, page_digest(body, limit))
+            return page_of(page_digest(body, limit), limit)
         if code != "200":
             return code[:20]
         response = answer["response"]
@@ -126,42 +163,39 @@ def _parse_by_value(body: bytes, limit: int) -> Page | str:
         raise UnreadableAnswer("the answer is cut short or not of the documented form") from None
     if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
         raise UnreadableAnswer("the answer is not of the documented form")
-    return Page(total, max(1, size), page_digest(body, limit), listed, body)
+    rows = [flattened(entry) for entry in listed]
+    texts = pa.table([pa.array([row.get(name) for row in rows], pa.string()) for name in names()], schema=_schema())
+    return Page(total, max(1, size), page_digest(body, limit), texts, [*map(_beside, rows)], listed, body)
 
 
 @cache
 def _decoder() -> msgspec.json.Decoder[Any]:
-    """Reads answers with entries that have no other fields than the contract names, and no value that is no text."""
-    fields: dict[str, Any] = {}
-    for name in names():
-        outer, _, inner = name.rpartition(".")
-        (fields.setdefault(outer, {}) if outer else fields)[inner] = str | None
-    kinds = {name: _object(kind) | None if isinstance(kind, dict) else kind for name, kind in fields.items()}
+    """Reads what an answer says about its list, and the list as it stands: its well-formed JSON."""
     counts = [(name, int) for name in ("page", "limit", "total")]
-    response = msgspec.defstruct("Response", [("list", list[_object(kinds)]), *counts])  # type: ignore[misc]
+    response = msgspec.defstruct("Response", [("list", msgspec.Raw), *counts])
     status = msgspec.defstruct("Status", [("code", Literal["200"]), ("message", str | None, None)])
     return msgspec.json.Decoder(msgspec.defstruct("Answer", [("metaData", status), ("response", response)]))
 
 
-def _object(fields: Mapping[str, Any]) -> Any:
-    """The type of an object with some of these fields and no others."""
-    told = [(name, kind, None) for name, kind in fields.items()]
-    return msgspec.defstruct("Entry", told, forbid_unknown_fields=True, gc=False)
+@cache
+def _schema() -> pa.Schema:
+    return pa.schema([pa.field(name, pa.string()) for name in names()])
 
 
 @cache
-def _reader() -> Callable[[Any], tuple[str | None, ...]]:
-    """Gives the values of an object of the contract, all at once."""
-    return attrgetter(*names())
+def _form() -> pyarrow.json.ParseOptions:
+    """An object with a list of entries, as the contract tells them."""
+    fields: dict[str, dict[str, pa.DataType]] = {}
+    for name in names():
+        outer, _, inner = name.partition(".")
+        fields.setdefault(outer, {}).update({inner: pa.string()} if inner else {})
+    entry = pa.struct([(name, pa.struct([*inner.items()]) if inner else pa.string()) for name, inner in fields.items()])
+    return pyarrow.json.ParseOptions(
+        explicit_schema=pa.schema([("list", pa.list_(entry))]), unexpected_field_behavior="error"
+    )
 
 
-def _values(entries: Sequence[Any], name: str) -> list[str | None]:
-    outer, _, inner = name.rpartition(".")
-    holders = (getattr(entry, outer) for entry in entries) if outer else entries
-    return [None if holder is None else getattr(holder, inner) for holder in holders]
-
-
-def flattened(entry: dict[str, Any]) -> dict[str, str | None]:
+def flattened(entry: Mapping[str, Any]) -> dict[str, str | None]:
     """An entry as text by dotted names.
 
     >>> flattened({"nik": "01", "hakKelas": {"kode": 3}, "tglTAT": None})
@@ -170,7 +204,7 @@ def flattened(entry: dict[str, Any]) -> dict[str, str | None]:
     return {name: _text(value) for name, value in _leaves(entry)}
 
 
-def _leaves(entry: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _leaves(entry: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in entry.items():
         if isinstance(value, dict):
             yield from _leaves(value, f"{prefix}{name}.")
@@ -190,10 +224,9 @@ def _text(value: Any) -> str | None:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _row(entry: Mapping[str, str | None]) -> tuple[str | None, ...]:
+def _beside(entry: Mapping[str, str | None]) -> str | None:
     others = {name: entry[name] for name in sorted(entry.keys() - set(names())) if entry[name] is not None}
-    beside = (json.dumps(others),) if others else ()
-    return (*map(entry.get, names()), *beside)
+    return json.dumps(others) if others else None
 
 
 def _count(value: Any) -> int:
