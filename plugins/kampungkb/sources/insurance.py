@@ -12,7 +12,8 @@ import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -31,7 +32,7 @@ from kampungkb.lake import private_folder
 from kampungkb.progress import Progress
 from kampungkb.run import Run
 from kampungkb.sources.insurance_api import Client, Service
-from kampungkb.sources.insurance_pages import Page, names, page_digest, parse_page
+from kampungkb.sources.insurance_pages import Page, UnreadableAnswer, names, page_digest, parse_page
 from kampungkb.sources.landed_files import write_landed
 from kampungkb.sources.protocol import Drift, Extracted, Previous
 
@@ -186,6 +187,7 @@ def _pages(client: Client, service: Service, kept: Path, tally: _Tally) -> Itera
             if on_its_way:
                 coming = ahead.submit(fetch, number + 1)
             before = len(tally.digests)
+            _read(page, _kept_page(kept, number), number)
             yield page
             missing, gained = len(tally.digests) < tally.total, len(tally.digests) > before
             barren = 0 if gained else barren + 1
@@ -197,6 +199,18 @@ def _pages(client: Client, service: Service, kept: Path, tally: _Tally) -> Itera
         f"The health insurance service has more than {MOST_PAGES} pages for regency {service.regency}. Ask the "
         "insurer's help desk, or correct the extras `regency_code` and `limit` of the connection health_insurance."
     )
+
+
+def _read(page: Page, file: Path, number: int) -> None:
+    """Have a page read; one that cannot be is not kept."""
+    try:
+        _ = page.content
+    except UnreadableAnswer as fault:
+        file.unlink()
+        raise SourceUnavailable(
+            f"The health insurance service does not give page {number} as documented: {fault}. "
+            "Ask the insurer's help desk."
+        ) from None
 
 
 def _page(client: Client, service: Service, kept: Path, number: int) -> Page:
@@ -253,17 +267,25 @@ def _write_private(file: Path, content: bytes) -> None:
 
 def _distinct(page: Page, tally: _Tally) -> pa.Table:
     """The entries not seen before."""
-    first_place: dict[int, int] = {}
-    for place, digest in enumerate(page.digests):
-        first_place.setdefault(digest, place)
-    places = [place for digest, place in first_place.items() if digest not in tally.digests]
-    tally.digests.update(first_place)
+    places = _new_places(page.digests, tally.digests)
+    tally.digests.update(page.digests)
     tally.repeated += page.entries - len(places)
     for name, kinds in page.kinds(places[:KINDS_OF_ENTRIES]).items():
         tally.kinds.setdefault(name, Counter()).update(kinds)
     if not page.of_texts or not tally.fields.issuperset(names()):
         tally.fields |= page.fields
     return page.columns.take(pa.array(places, pa.int64())) if len(places) < page.entries else page.columns
+
+
+def _new_places(digests: Sequence[int], seen: AbstractSet[int]) -> Sequence[int]:
+    """Where entries stand for the first time: mostly everywhere."""
+    found = set(digests)
+    if len(found) == len(digests) and found.isdisjoint(seen):
+        return range(len(digests))
+    first_place: dict[int, int] = {}
+    for place, digest in enumerate(digests):
+        first_place.setdefault(digest, place)
+    return [place for digest, place in first_place.items() if digest not in seen]
 
 
 def _drift(table: Table, tally: _Tally) -> tuple[Drift, ...]:

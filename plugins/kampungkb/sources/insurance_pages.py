@@ -7,11 +7,10 @@ interpreter does; any other one is read value by value. Both give the same colum
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache, cached_property
-from itertools import zip_longest
+from functools import cache, cached_property, partial
 from typing import Any, Literal
 
 import msgspec
@@ -35,64 +34,78 @@ class UnreadableAnswer(ValueError):
 
 
 @dataclass(frozen=True)
-class Page:
-    """One page: its entries, the number of all entries as this page tells it (None where it does not), its size.
+class Content:
+    """What the entries of a page say.
 
-    `digest` tells its bytes, and the size that was asked for, from those of any other page. `texts` has a column of
-    text for each of the contract's dotted names, in its order; what an entry does not name is null. `others` says, for
-    each entry of a page that was read by value, what it says beyond the contract, as JSON.
+    `texts` has a column of text for each of the contract's dotted names, in its order; what an entry does not name is
+    null. Where the page was read by value, `listed` are its entries, and `others` says for each what it says beyond
+    the contract, as JSON.
+    """
+
+    texts: pa.Table
+    others: Sequence[str | None] = ()
+    listed: Sequence[Mapping[str, Any]] | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page: how many entries it has, how many there are in all as it tells it (None where it does not), its size.
+
+    `digest` tells its bytes, and the size that was asked for, from those of any other page. `read` gives what its
+    entries say, and is asked once they are needed.
     """
 
     total: int | None
     limit: int
     digest: str
-    texts: pa.Table
-    others: Sequence[str | None] = ()
-    listed: Sequence[Mapping[str, Any]] | None = None
+    read: Callable[[], Content]
+    entries: int = 0
     body: bytes = b""
 
-    @property
-    def entries(self) -> int:
-        """How many entries it has."""
-        return self.texts.num_rows
+    @cached_property
+    def content(self) -> Content:
+        """What its entries say. Raises :class:`UnreadableAnswer` where they are nested too deeply to be read."""
+        return self.read()
 
     @property
     def of_texts(self) -> bool:
         """Whether it was read at once: every value is text, every field one of the contract."""
-        return self.listed is None
+        return self.content.listed is None
 
     @property
     def columns(self) -> pa.Table:
         """Its entries as PostgreSQL can hold them: no value has U+0000."""
+        texts = self.content.texts
         if self.of_texts and b"\\u0000" not in self.body:
-            return self.texts
-        names: list[str] = self.texts.column_names
-        columns: list[Any] = self.texts.combine_chunks().columns
-        return pa.table([*map(storable, columns)], names=names)
+            return texts
+        columns: list[Any] = texts.combine_chunks().columns
+        return pa.table([*map(storable, columns)], schema=_schema())
 
     @cached_property
     def digests(self) -> list[int]:
         """A number for each entry, which is the same for the same entry, within one process."""
-        parts: list[Any] = [*self.texts.columns, _BETWEEN]
+        parts: list[Any] = [*self.content.texts.columns, _BETWEEN]
         joined = pc.binary_join_element_wise(*parts, null_handling="replace", null_replacement=_NULL).to_pylist()
-        return [
-            hash(texts if beside is None else (texts, beside)) for texts, beside in zip_longest(joined, self.others)
-        ]
+        told = self.content.others
+        if not any(told):
+            return [*map(hash, joined)]
+        return [hash(each if beside is None else (each, beside)) for each, beside in zip(joined, told, strict=True)]
 
     @cached_property
     def fields(self) -> frozenset[str]:
         """The dotted names of the fields that its entries have."""
-        listed: Sequence[Mapping[str, Any]] = self.listed or json.loads(self.body)["response"]["list"]
+        listed: Sequence[Mapping[str, Any]] = self.content.listed or json.loads(self.body)["response"]["list"]
         return frozenset(name for entry in listed for name, _ in _leaves(entry))
 
     def kinds(self, places: Sequence[int]) -> dict[str, Counter[str]]:
         """How often the fields of some entries have values of which kind, as JSON writes them; null has none."""
-        counted: dict[str, Counter[str]] = {}
-        if self.listed is None:
-            some = self.texts.take(pa.array(places, pa.int64()))
+        texts, listed = self.content.texts, self.content.listed
+        if listed is None:
+            some = texts.take(pa.array(places, pa.int64()))
             told = {name: len(places) - some[name].null_count for name in some.column_names}
             return {name: Counter({"text": count}) for name, count in told.items() if count}
-        for name, value in (leaf for place in places for leaf in _leaves(self.listed[place])):
+        counted: dict[str, Counter[str]] = {}
+        for name, value in (leaf for place in places for leaf in _leaves(listed[place])):
             if value is not None:
                 counted.setdefault(name, Counter())[_KINDS.get(type(value), "other")] += 1
         return counted
@@ -112,67 +125,98 @@ def page_digest(body: bytes, limit: int) -> str:
 
 def page_of(digest: str, limit: int) -> Page:
     """A page without entries, or one whose entries are known by its digest."""
-    return Page(None, limit, digest, _schema().empty_table())
+    return Page(None, limit, digest, lambda: Content(_schema().empty_table()))
 
 
 def parse_page(body: bytes, limit: int) -> Page | str:
-    """The content of an answer, or the code with which the service reports a fault.
+    """An answer as a page, or the code with which the service reports a fault.
 
     Raises :class:`UnreadableAnswer` where the body is no answer of the documented form.
     """
     try:
+        if not body.isascii():
+            body.decode()
         response = _decoder().decode(body).response
-        texts = _texts(bytes(response.list))
-    except (msgspec.DecodeError, pa.ArrowInvalid, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _parse_by_value(body, limit)
-    return Page(response.total, max(1, response.limit or limit), page_digest(body, limit), texts, body=body)
+    size, digest = max(1, response.limit or limit), page_digest(body, limit)
+    return Page(response.total, size, digest, partial(_content, body), len(response.list), body)
 
 
-def _texts(listed: bytes) -> pa.Table:
-    """The columns of a well-formed JSON list of objects that have no other fields than the contract names, all of text.
+def _content(body: bytes) -> Content:
+    try:
+        return Content(_texts(body))
+    except pa.ArrowInvalid:
+        return _content_by_value(_answer(body)["response"]["list"])
+
+
+def _texts(body: bytes) -> pa.Table:
+    """The columns of a well-formed answer whose entries have no other fields than the contract names, all of text.
 
     Raises :class:`pyarrow.ArrowInvalid` where it is another one. Arrow's reader may end the process over what is no
     object, or no JSON: what it is given here is both.
     """
-    one = b'{"list":%b}' % listed.translate(_ONE_LINE)
+    one = b'{"list":%b}' % bytes(_lister().decode(body).response.list)
+    if b"\n" in one or b"\r" in one:
+        one = one.translate(_ONE_LINE)
     whole = pyarrow.json.ReadOptions(use_threads=False, block_size=len(one) + 1)
     buffer: Any = pa.BufferReader(one)  # the stubs know files alone
-    read = pyarrow.json.read_json(buffer, read_options=whole, parse_options=_form())
-    entries = pc.list_flatten(read["list"])
-    if read["list"].null_count or entries.null_count:
-        raise pa.ArrowInvalid("null is no entry")
-    columns = [pc.struct_field(entries, name.split(".")) for name in names()]
-    for column in columns:
-        column.validate(full=True)
-    return pa.table(columns, schema=_schema())
+    entries = pc.list_flatten(pyarrow.json.read_json(buffer, read_options=whole, parse_options=_form())["list"])
+    return pa.table([pc.struct_field(entries, name.split(".")) for name in names()], schema=_schema())
 
 
 def _parse_by_value(body: bytes, limit: int) -> Page | str:
     """The same for any answer."""
+    digest = page_digest(body, limit)
     try:
-        answer = json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
+        answer = _answer(body)
         code = str(answer["metaData"]["code"]).strip()
         if code == "201":
-            return page_of(page_digest(body, limit), limit)
+            return page_of(digest, limit)
         if code != "200":
             return code[:20]
         response = answer["response"]
         listed, total = response["list"], _count(response["total"])
-        size = _count(response.get("limit") or limit)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        size = max(1, _count(response.get("limit") or limit))
+    except (ValueError, TypeError, KeyError, AttributeError):
         raise UnreadableAnswer("the answer is cut short or not of the documented form") from None
     if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
         raise UnreadableAnswer("the answer is not of the documented form")
-    rows = [flattened(entry) for entry in listed]
+    content = _content_by_value(listed)
+    return Page(total, size, digest, lambda: content, len(listed), body)
+
+
+def _answer(body: bytes) -> Any:
+    try:
+        return json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
+    except RecursionError:
+        raise UnreadableAnswer("the answer is nested too deeply") from None
+
+
+def _content_by_value(listed: Sequence[Mapping[str, Any]]) -> Content:
+    try:
+        rows = [flattened(entry) for entry in listed]
+    except RecursionError:
+        raise UnreadableAnswer("the answer is nested too deeply") from None
     texts = pa.table([pa.array([row.get(name) for row in rows], pa.string()) for name in names()], schema=_schema())
-    return Page(total, max(1, size), page_digest(body, limit), texts, [*map(_beside, rows)], listed, body)
+    return Content(texts, [*map(_beside, rows)], listed)
 
 
 @cache
 def _decoder() -> msgspec.json.Decoder[Any]:
-    """Reads what an answer says about its list, and the list as it stands: its well-formed JSON."""
+    """Reads what an answer of the documented form says about its list, and how many objects stand in it."""
+    return _answers_with(list[msgspec.defstruct("Entry", [], gc=False)])  # type: ignore[misc]  # a type made at run time
+
+
+@cache
+def _lister() -> msgspec.json.Decoder[Any]:
+    """Reads the list of such an answer as it stands."""
+    return _answers_with(msgspec.Raw)
+
+
+def _answers_with(list_kind: Any) -> msgspec.json.Decoder[Any]:
     counts = [(name, int) for name in ("page", "limit", "total")]
-    response = msgspec.defstruct("Response", [("list", msgspec.Raw), *counts])
+    response = msgspec.defstruct("Response", [("list", list_kind), *counts])
     status = msgspec.defstruct("Status", [("code", Literal["200"]), ("message", str | None, None)])
     return msgspec.json.Decoder(msgspec.defstruct("Answer", [("metaData", status), ("response", response)]))
 
