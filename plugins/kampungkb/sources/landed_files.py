@@ -5,6 +5,7 @@ as long as over the same column without.
 """
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,14 +23,20 @@ def write_landed(path: Path, table: Table, batches: Iterable[pa.Table]) -> int:
     schema = pa.schema([pa.field(name, pa.string()) for name in table.names])
     answers = [column.name for column in table.of_kind("code", "integer", "label")]
     rows = 0
-    with pq.ParquetWriter(path, schema, compression=PARQUET_COMPRESSION, use_dictionary=answers) as writer:  # type: ignore[arg-type]  # stubs know only a truth value
+    with (
+        pq.ParquetWriter(path, schema, compression=PARQUET_COMPRESSION, use_dictionary=answers) as writer,  # type: ignore[arg-type]  # stubs know only a truth value
+        ThreadPoolExecutor(1) as beside,
+    ):
         held: list[pa.Table] = []
+        written = beside.submit(_write_group, writer, held)
         for batch in batches:
             held.append(batch)
             rows += len(batch)
             if sum(map(len, held)) >= GROUP_ROWS:
-                _write_group(writer, held)
+                written.result()
+                written = beside.submit(_write_group, writer, held)
                 held = []
+        written.result()
         _write_group(writer, held)
     return rows
 
