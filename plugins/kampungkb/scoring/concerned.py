@@ -40,7 +40,8 @@ def compare(connection: Engine, columns: Columns, coverage: Columns, differing: 
     """Of the tables of both nights, as `earlier_…` and `tonight_…`, make `differing_…` and `either_…`.
 
     `differing_…` has the keys of rows that one night alone has, or has otherwise in one of `columns`; `in_coverage`
-    says whether in one of `coverage`. `either_…` has the rows of both nights. Only `differing` tables are looked at.
+    says whether in one of `coverage`. `either_…` has the rows of tonight, and of the earlier night those that are not
+    the same. Only `differing` tables are looked at.
     """
     for table in TABLES:
         found, either = _compared(table, columns[table], coverage[table]) if table in differing else _same(table)
@@ -49,13 +50,17 @@ def compare(connection: Engine, columns: Columns, coverage: Columns, differing: 
 
 
 def _compared(table: str, columns: Sequence[str], coverage: Sequence[str]) -> tuple[str, str]:
-    keys, listed = _KEYS.get(table, _KEY), ", ".join(columns)
+    keys, were = _KEYS.get(table, _KEY), [f"was_{place}" for place in range(len(columns))]
     found = ", ".join(f"coalesce(tonight.{key}, earlier.{key}) as {key}" for key in keys)
+    told = f"{_any_differs(coverage)} as in_coverage, earlier.{keys[0]} is not null as in_earlier"
     same_key = " and ".join(f"tonight.{key} = earlier.{key}" for key in keys)
+    before = ", ".join(f"earlier.{column} as {was}" for column, was in zip(columns, were, strict=True))
+    named = ", ".join(f"{was} as {column}" for column, was in zip(columns, were, strict=True))
     return (
-        f"select {found}, {_any_differs(coverage)} as in_coverage from tonight_{table} as tonight "
+        f"select {found}, {told}, {before} from tonight_{table} as tonight "
         f"full join earlier_{table} as earlier on {same_key} where {_any_differs(columns)}",
-        f"select {listed} from tonight_{table} union all select {listed} from earlier_{table}",
+        f"select {', '.join(columns)} from tonight_{table} "
+        f"union all select {named} from differing_{table} where in_earlier",
     )
 
 
