@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -116,17 +116,31 @@ def readable_since(connection: Connection, landed: Previous) -> bool:
 def _delivers_as_before(client: Client, service: Service, run: Run, previous: Previous, kept: Path) -> bool:
     """Whether every page has the bytes that it had for the previous snapshot, which had entries.
 
-    What the pages say then, and that the last one is the last, is known. Up to the first other page they are kept.
+    What the pages say then, and that the last one is the last, is known. Up to the first other page they are kept,
+    each while the next one is fetched.
     """
     landed = previous.manifest.tables
     if not (previous.same_origin and previous.same_way and PAGES in landed and landed[PESERTA].rows):
         return False
     before: list[str] = pq.read_table(previous.table(PAGES)).to_pydict()["sha256"]
     _prepare(kept, run, service)
-    for number, digest in enumerate(before, start=1):
-        if not _is_page(client, service, kept, number, digest):
-            return False
-        run.tell(Progress(HEALTH_INSURANCE, "pages", number, len(before)))
+    same, writes = True, list[Future[None]]()
+    with ThreadPoolExecutor(1) as beside:
+        for number, digest in enumerate(before, start=1):
+            file = _kept_page(kept, number)
+            if file.is_file():
+                same = page_digest(file.read_bytes(), service.limit) == digest
+            else:
+                body, page = client.page(number, known=digest)
+                writes.append(beside.submit(_write_private, file, body))
+                same = page.digest == digest
+            if not same:
+                break
+            run.tell(Progress(HEALTH_INSURANCE, "pages", number, len(before)))
+    for write in writes:
+        write.result()
+    if not same:
+        return False
     log.info("%s: all %d pages are those of snapshot %s", HEALTH_INSURANCE, len(before), previous.manifest.snapshot_id)
     return True
 
@@ -222,16 +236,6 @@ def _page(client: Client, service: Service, kept: Path, number: int) -> Page:
     body, page = client.page(number)
     _write_private(file, body)
     return page
-
-
-def _is_page(client: Client, service: Service, kept: Path, number: int, digest: str) -> bool:
-    """Whether a page, the kept one where there is one, has this digest."""
-    file = _kept_page(kept, number)
-    if file.is_file():
-        return page_digest(file.read_bytes(), service.limit) == digest
-    body, page = client.page(number, known=digest)
-    _write_private(file, body)
-    return page.digest == digest
 
 
 def _kept_page(kept: Path, number: int) -> Path:

@@ -1,4 +1,4 @@
-"""Publication: stage, audit, then apply the differences in one transaction. Readers see the old state or the new one.
+"""Publication: stage, audit, and apply the differences in one transaction. Readers see the old state or the new one.
 
 Tables keyed by `as_of` keep their history, and so do `core.quarantine_spell` and the tables with spells
 (`spells.HISTORIES`), in which every load has its place; `mart.kampung_kb_effect` compares all loads with the first; all
@@ -9,6 +9,7 @@ them: it tells how what they show came about.
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -44,7 +45,7 @@ from kampungkb.warehouse.moved import CAME
 from kampungkb.warehouse.programme import load_programme
 from kampungkb.warehouse.service import contact_files, family_contacts
 from kampungkb.warehouse.spells import HISTORIES
-from kampungkb.warehouse.staging import Staging, settle, staging
+from kampungkb.warehouse.staging import JUDGED_ONLY, Staging, settle, staging
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ PROGRAMME_MARTS = (
 COMPUTED = (
     *("dim_date", "dim_region", "kampung_kb", "village", "village_measure", "fact_village_day", "region_measure"),
     *("village_index", "district_index", "regency_index", "indicator_count", "indicator_coverage"),
-    *("agreement_count", "data_quality", "reconciliation"),
+    *("agreement_count", "data_quality"),
     *PROGRAMME_MARTS,
     "duplicate_count",
 )
@@ -101,16 +102,13 @@ def publish(
             rows = _stage(staged, run, validated, linked, scored, stale, done)
             taken = f"{len(staged.same)} tables as they are published, {len(staged.moved)} by what moved"
             log.info("Staged %d rows, %s, %.1f s", rows, taken, time.monotonic() - begun)
-            try:
-                audit(engine, staged.schema, staged.judged(), staged.moved)
-            except AuditError:
-                if known.digests:  # then it may have judged a mixture of two loads
-                    with engine.connect() as connection:
-                        _refuse_overtaken(connection, known)
-                raise
-            done()
-            migrate(engine)
-            applied = _apply(engine, staged, run, record)
+            if known.digests:
+                applied = _apply_beside_audit(engine, staged, run, record, done)
+            else:
+                _audit(staged)
+                done()
+                migrate(engine)
+                applied = _apply(engine, staged, run, record)
             done()
             return applied
 
@@ -262,8 +260,45 @@ def _expected_counts(validated: Sequence[Validated], linked: Linked, scored: Sco
     )
 
 
-def _apply(engine: Engine, staged: Staging, run: Run, record: dict[str, Any]) -> Published:
-    """The one transaction of a publication; raises where another has replaced what the staged tables rely on."""
+def _audit(staged: Staging) -> None:
+    """Compute what only the audit reads, and audit."""
+    for name in JUDGED_ONLY:
+        staged.compute(name)
+    audit(staged.engine, staged.schema, staged.judged(), staged.moved)
+
+
+def _apply_beside_audit(
+    engine: Engine, staged: Staging, run: Run, record: dict[str, Any], done: Callable[[], None]
+) -> Published:
+    """Audit and write at once, each on a connection of its own; nothing is committed before the audit has held.
+
+    It judges what is staged, and sees of what is published the state before: neither waits for a lock of the other's,
+    since no table that a suite looks at is staged within the transaction.
+    """
+    with ThreadPoolExecutor(1) as beside:
+        verdict = beside.submit(_audit, staged)
+
+        def held() -> None:
+            verdict.result()
+            done()
+
+        try:
+            return _apply(engine, staged, run, record, held)
+        except Exception:
+            if isinstance(verdict.exception(), AuditError):
+                with engine.connect() as connection:  # it may have judged a mixture of two loads
+                    _refuse_overtaken(connection, staged.known)
+                verdict.result()
+            raise
+
+
+def _apply(
+    engine: Engine, staged: Staging, run: Run, record: dict[str, Any], held: Callable[[], None] = lambda: None
+) -> Published:
+    """The one transaction of a publication; raises where another has replaced what the staged tables rely on.
+
+    `held` is called at its end and raises where nothing may be committed.
+    """
     tables = Base.metadata.tables
     with engine.begin() as connection:
         wait_for(connection, PUBLISH)
@@ -286,6 +321,7 @@ def _apply(engine: Engine, staged: Staging, run: Run, record: dict[str, Any]) ->
         if latest:
             content.record(connection, before, staged.digests)
         _analyze(connection, {EFFECT: changed[EFFECT]})
+        held()
     return Published(as_of=run.as_of, latest=latest, changed=changed)
 
 
