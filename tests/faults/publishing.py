@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from kampungkb.errors import KampungkbError
 from kampungkb.run import Run
-from kampungkb.warehouse import publication, publish
+from kampungkb.warehouse import publish
 from kampungkb.warehouse.base import SCHEMAS
 from kampungkb.warehouse.models import Base
 from tests.faults.forks import FORKS
@@ -56,14 +56,9 @@ def other_schemas(engine: Engine) -> int:
         return int(connection.execute(text(query), {"ours": list(SCHEMAS)}).scalar_one())
 
 
-def published(run: Run, references: tuple[Any, ...], audited: bool) -> None:
-    """Publish; a fault that is expected ends the process with its message.
-
-    The audit takes most of the time; `audited` leaves it out for what is done to a publication behind it.
-    """
+def published(run: Run, references: tuple[Any, ...]) -> None:
+    """Publish; a fault that is expected ends the process with its message."""
     gc.disable()  # a short life
-    if not audited:
-        vars(publication).update(audit=lambda *_: 0, prepare=lambda *_: None)
     try:
         publish(run, *references)
     except KampungkbError as fault:
@@ -78,14 +73,13 @@ def publish_until(
     act: Callable[[Any], None],
     *,
     held_back: bool = True,
-    audited: bool = True,
 ) -> int:
     """Publish in another process and `act` on it at a statement, which is held back or still sent on.
 
     Returns the exit code of the process: negative where a signal ended it.
     """
     started = threading.Event()
-    process = FORKS.Process(target=published, args=(run, references, audited))
+    process = FORKS.Process(target=published, args=(run, references))
 
     def before(passing: int) -> bool:
         if passing != number:
