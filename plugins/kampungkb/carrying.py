@@ -6,7 +6,8 @@ after damage, an erasure or a rotation of the key they are not. What follows fro
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
@@ -77,12 +78,19 @@ def recipe(run: Run, package: Path, statements: Iterable[str], parts: Iterable[s
 
 def digests(files: Iterable[Path]) -> dict[str, str]:
     """SHA-256 of files by name."""
-    return {file.name: sha256_of(file) for file in sorted(files)}
+    return _of_each(sha256_of, files)
 
 
 def digests_told(files: Iterable[Path]) -> dict[str, str]:
     """SHA-256 of files by name, as :func:`digest_told`."""
-    return {file.name: digest_told(file) for file in sorted(files)}
+    return _of_each(digest_told, files)
+
+
+def _of_each(digest: Callable[[Path], str], files: Iterable[Path]) -> dict[str, str]:
+    """A digest of each file by name, of two at a time."""
+    ordered = sorted(files)
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip((file.name for file in ordered), pool.map(digest, ordered), strict=True))
 
 
 def digest_told(file: Path) -> str:
@@ -106,8 +114,8 @@ def sign(
     Of what is `known` by its name, because it was carried over, the checksum is not made again.
     """
     told = known or {}
-    signed = sorted(folder.iterdir() if files is None else files)
-    written = {file.name: told.get(file.name) or sha256_of(file) for file in signed}
+    signed = folder.iterdir() if files is None else files
+    written = _of_each(lambda file: told.get(file.name) or sha256_of(file), signed)
     made = MadeOf(recipe=recipe, as_of=as_of, inputs=dict(inputs), files=written)
     (folder / MADE_OF).write_text(made.model_dump_json(indent=1), encoding="utf-8")
 
